@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The contracts between the rooms of the house.
+
+Nothing here does I/O or imports another package of ours. A room that needs
+something of another room names it here; the agent (the composition root) plugs
+the implementations in.
+"""
+
+from callagent.ports.clock import Clock, MonotonicClock
+from callagent.ports.encoded import Codec, EncodedFrame, EncodedStream, Layer, NetworkReport
+from callagent.ports.frames import AudioFrame, PixelFormat, Plane, VideoFrame
+from callagent.ports.session import (
+    Candidate,
+    MediaSession,
+    MediaSessionFactory,
+    MediaSessionListener,
+    MediaSessionState,
+    PeerKey,
+    SessionDescription,
+    TrackInfo,
+    TrackSource,
+)
+from callagent.ports.sinks import AudioSink, EncodedSink, FrameSink
+from callagent.ports.sources import (
+    AudioOutput,
+    AudioPull,
+    AudioSource,
+    SourceError,
+    SourceState,
+    VideoMode,
+    VideoSource,
+)
+
+__all__ = [
+    "AudioFrame",
+    "AudioOutput",
+    "AudioPull",
+    "AudioSink",
+    "AudioSource",
+    "Candidate",
+    "Clock",
+    "Codec",
+    "EncodedFrame",
+    "EncodedSink",
+    "EncodedStream",
+    "FrameSink",
+    "Layer",
+    "MediaSession",
+    "MediaSessionFactory",
+    "MediaSessionListener",
+    "MediaSessionState",
+    "MonotonicClock",
+    "NetworkReport",
+    "PeerKey",
+    "PixelFormat",
+    "Plane",
+    "SessionDescription",
+    "SourceError",
+    "SourceState",
+    "TrackInfo",
+    "TrackSource",
+    "VideoFrame",
+    "VideoMode",
+    "VideoSource",
+]

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Enumerations on the wire; numbers and names as the call kit's documents give them."""
+
+from enum import IntEnum, StrEnum
+
+
+class MediaType(IntEnum):
+    """What a call carries (reference: callkit-client-api 7.1)."""
+
+    UNKNOWN = 0
+    AUDIO = 1
+    VIDEO = 2
+
+
+class CallRole(IntEnum):
+    NONE = 0
+    CALLER = 1
+    CALLED = 2
+
+
+class CallStatus(IntEnum):
+    """The engine's state as the application sees it."""
+
+    NONE = 0
+    WAITING = 1
+    """Calling or ringing."""
+    ACCEPT = 2
+    """Connected."""
+
+
+class CallEndReason(IntEnum):
+    """Why a call ended or never connected (reference: callkit-client-api 7.1)."""
+
+    UNKNOWN = 0
+    HANGUP = 1
+    REJECT = 2
+    NO_RESPONSE = 3
+    OFFLINE = 4
+    LINE_BUSY = 5
+    CANCELED = 6
+    OTHER_DEVICE_ACCEPTED = 7
+    OTHER_DEVICE_REJECT = 8
+    END_BY_SERVER = 9
+
+
+class CallResult(StrEnum):
+    """What a call record says (reference: callkit-server 5.3)."""
+
+    CANCEL = "Cancel"
+    REJECT = "Reject"
+    NOT_ANSWER = "NotAnswer"
+    NORMAL_END = "NormalEnd"
+    CALL_BUSY = "CallBusy"
+    INTERRUPT = "Interrupt"
+
+
+class RecentCallResult(StrEnum):
+    """What one user's own history says of a call (reference: callkit-client-api 7.1)."""
+
+    UNKNOWN = "unknown"
+    MISSED = "missed"
+    INCOMING = "incoming"
+    OUTGOING = "outgoing"
+
+
+class UserStatus(StrEnum):
+    """How the service knows a user."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    """Dropped without logging out."""
+    UNLOGINED = "unlogined"
+    """Logged out, or never logged in."""
+    UNKNOWN = "unknown"
+    """No such account."""
+
+
+class Platform(StrEnum):
+    LINUX = "linux"
+    WEB = "web"
+    OTHER = "other"
+
+
+class Placement(StrEnum):
+    """Where the media of a call runs."""
+
+    P2P = "p2p"
+    SFU = "sfu"
+    MESH = "mesh"
+
+
+class MemberKind(StrEnum):
+    USER = "user"
+    SIP = "sip"
+    STREAM = "stream"
+    RECORDER = "recorder"

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the service tells a session, in order and by number; names as the reference gives them.
+
+`Event` is durable: it is stored in the transaction that caused it, numbered per
+session, and replayed at resume. `Signal` and `PresenceChange` are of the moment:
+not numbered, not stored.
+"""
+
+from typing import Any, Literal
+
+from callagent.protocol.base import Wire
+from callagent.protocol.enums import (
+    CallEndReason,
+    CallRole,
+    MediaType,
+    MemberKind,
+    Placement,
+    UserStatus,
+)
+from callagent.protocol.media import MediaMessage
+
+
+class Event(Wire):
+    type: Literal["event"] = "event"
+    seq: int
+    event: str
+    """The class name of the data below with a small first letter: `onCallReceived`."""
+    time: int
+    """Unix milliseconds when it happened."""
+    data: dict[str, Any]
+
+
+class Signal(Wire):
+    """A media message from another session of the same call."""
+
+    type: Literal["media"] = "media"
+    sender: str
+    """The sending session."""
+    media: MediaMessage
+
+
+class CallInfo(Wire):
+    """Comes with every event of a call."""
+
+    room_id: int | str
+    role: CallRole
+    """Of the user who receives the event."""
+    user_data: str = ""
+    chat_group_id: str = ""
+
+
+class EventData(Wire):
+    call_id: str
+
+
+class OnCallReceived(EventData):
+    caller_id: str
+    caller_name: str
+    callee_id_list: list[str]
+    media_type: MediaType
+    info: CallInfo
+    remaining: float
+    """Seconds it still rings."""
+
+
+class OnCallBegin(EventData):
+    """Caller: at the first accept; callee: at its own accept, only on the session that accepted."""
+
+    media_type: MediaType
+    info: CallInfo
+
+
+class OnCallEnd(EventData):
+    media_type: MediaType
+    reason: CallEndReason
+    user_id: str
+    """Who caused it, the same on every side."""
+    total_time: float
+    """Seconds since this user's onCallBegin."""
+    info: CallInfo
+
+
+class OnCallNotConnected(EventData):
+    """The call ended before it began for this session."""
+
+    media_type: MediaType
+    reason: CallEndReason
+    user_id: str
+    info: CallInfo
+
+
+class UserEventData(EventData):
+    user_id: str
+
+
+class OnUserReject(UserEventData): ...
+
+
+class OnUserNoResponse(UserEventData): ...
+
+
+class OnUserLineBusy(UserEventData): ...
+
+
+class OnUserJoin(UserEventData):
+    """A member connected. Also sent to the one who joins, once for every member already there."""
+
+    session_id: str
+    kind: MemberKind = MemberKind.USER
+    audio_available: bool
+    video_available: bool
+
+
+class OnUserLeave(UserEventData):
+    reason: CallEndReason
+
+
+class OnUserAudioAvailable(UserEventData):
+    is_audio_available: bool
+
+
+class OnUserVideoAvailable(UserEventData):
+    is_video_available: bool
+
+
+class MediaPeer(Wire):
+    user_id: str
+    session_id: str
+
+
+class OnMediaPlan(EventData):
+    """How media runs from now on. For p2p: one connection to each peer; the lower session id offers."""
+
+    epoch: int
+    placement: Placement
+    peers: list[MediaPeer]
+    """The other connected sessions."""
+    ice_servers: list[dict[str, Any]] = []
+    """As W3C RTCIceServer."""
+
+
+class OnMissedCall(EventData):
+    """The user was busy, or offline until it was over; no ring."""
+
+    caller_id: str
+    media_type: MediaType
+    reason: CallEndReason
+
+
+class OnKickedOffline(Wire):
+    """Another login took this session's place."""
+
+    message: str
+
+
+class PresenceChange(Wire):
+    type: Literal["presence"] = "presence"
+    user_id: str
+    nickname: str
+    status: UserStatus
+    in_call: bool = False
+
+
+AnyEventData = (
+    OnCallReceived
+    | OnCallBegin
+    | OnCallEnd
+    | OnCallNotConnected
+    | OnUserReject
+    | OnUserNoResponse
+    | OnUserLineBusy
+    | OnUserJoin
+    | OnUserLeave
+    | OnUserAudioAvailable
+    | OnUserVideoAvailable
+    | OnMediaPlan
+    | OnMissedCall
+    | OnKickedOffline
+)
+
+EVENT_TYPES: dict[str, type[AnyEventData]] = {
+    model.__name__[0].lower() + model.__name__[1:]: model
+    for model in (
+        OnCallReceived,
+        OnCallBegin,
+        OnCallEnd,
+        OnCallNotConnected,
+        OnUserReject,
+        OnUserNoResponse,
+        OnUserLineBusy,
+        OnUserJoin,
+        OnUserLeave,
+        OnUserAudioAvailable,
+        OnUserVideoAvailable,
+        OnMediaPlan,
+        OnMissedCall,
+        OnKickedOffline,
+    )
+}
+
+
+def event_name(data: AnyEventData) -> str:
+    name = type(data).__name__
+    return name[0].lower() + name[1:]
