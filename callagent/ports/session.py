@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the call engine needs of WebRTC: one peer connection, seen from outside."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, Protocol
 
-from callagent.ports.encoded import Layer
+from callagent.ports.encoded import Codec, EncodedStream, Layer
+from callagent.ports.sinks import AudioSink, FrameSink
 
 
 class TrackSource(StrEnum):
@@ -33,10 +35,20 @@ class TrackInfo:
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
-    """An SDP body and its role (RFC 8829)."""
+    """An SDP body, its role (RFC 8829) and the tracks its sender sends."""
 
     type: Literal["offer", "answer"]
     sdp: str
+    tracks: tuple[TrackInfo, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IceServer:
+    """A STUN or TURN server (W3C RTCIceServer)."""
+
+    urls: tuple[str, ...]
+    username: str | None = None
+    credential: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +114,6 @@ class MediaSession(Protocol):
 
     async def add_candidate(self, candidate: Candidate) -> None: ...
 
-    def local_tracks(self) -> tuple[TrackInfo, ...]:
-        """The tracks sent, with their mids; known once the local description is."""
-        ...
-
     async def statistics(self) -> dict[str, float | int | str]:
         """Flat figures: codec, packets and bytes each way, round trip in seconds, loss."""
         ...
@@ -118,4 +126,34 @@ class MediaSession(Protocol):
 class MediaSessionFactory(Protocol):
     """Makes sessions; the agent plugs in the one that speaks WebRTC."""
 
-    def create(self, peer: PeerKey, own_user_id: str, listener: MediaSessionListener) -> MediaSession: ...
+    def create(
+        self,
+        peer: PeerKey,
+        own_user_id: str,
+        ice_servers: Sequence[IceServer],
+        listener: MediaSessionListener,
+    ) -> MediaSession: ...
+
+
+class LocalMedia(Protocol):
+    """What this machine sends; the same streams for every peer. Used on the event loop."""
+
+    def video(self, codec: Codec, layer: Layer) -> EncodedStream:
+        """The camera's stream in that codec and layer; encoded only while somebody subscribes."""
+        ...
+
+    def audio(self) -> EncodedStream:
+        """The microphone's Opus stream."""
+        ...
+
+
+class RemoteMedia(Protocol):
+    """Where a peer's media goes. Called on the event loop; the sinks take from any thread."""
+
+    def video_sink(self, peer: PeerKey, track: TrackInfo) -> FrameSink: ...
+
+    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> AudioSink: ...
+
+    def release(self, peer: PeerKey) -> None:
+        """The peer connection is gone: drop the sinks made for it. Idempotent."""
+        ...
