@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# make run    set up and run the demo: call service and kiosk on this machine (ARGS=--check: one call, then stop)
+# make test   set up and run every check and test (ARGS='-m smoke' or any other pytest arguments)
+# make fresh  prove both in a clean Debian root
+
+SHELL := /bin/bash
+# Debian's own interpreter, never just the first in PATH: its gi, gpiod and alsaaudio fit only that one.
+PYTHON := /usr/bin/python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+.PHONY: run test check pytest fresh clean
+
+run: $(VENV)/installed-run
+	$(BIN)/callagent demo $(ARGS)
+
+test: check pytest
+
+check: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --config pyproject.toml --no-cache
+	$(BIN)/vulture
+
+pytest: $(VENV)/installed-test
+	$(BIN)/pytest $(ARGS)
+
+fresh:
+	.ci/packages fresh
+	tests/fresh/run
+
+clean:
+	rm -rf $(VENV)
+
+# The packages are looked at every time: somebody may have removed one. It takes 0.1 s.
+.PHONY: packages-run packages-test
+packages-run:
+	@.ci/packages run
+packages-test:
+	@.ci/packages test
+
+$(VENV)/created: | packages-run
+	@if [ -e $(VENV) ] && ! $(BIN)/python -c 'import sys; sys.exit(not sys.base_prefix == "/usr")' 2>/dev/null; then rm -rf $(VENV); fi
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/installed-run: pyproject.toml $(VENV)/created | packages-run
+	$(BIN)/pip install --quiet -e '.[server]'
+	@touch $@
+
+$(VENV)/installed-test: pyproject.toml $(VENV)/created | packages-run packages-test
+	$(BIN)/pip install --quiet -e '.[server,dev]'
+	@touch $@ $(VENV)/installed-run
