@@ -9,7 +9,7 @@ from callagent.protocol.enums import CallResult, MediaType, RecentCallResult, Us
 
 class MemberSnapshot(Wire):
     user_id: str
-    session_id: str | None
+    session_id: str | None = None
     """The session that connected; none while it rings."""
     status: str
     """`ringing` or `connected`."""
@@ -28,7 +28,7 @@ class CallSnapshot(Wire):
     chat_group_id: str
     members: list[MemberSnapshot]
     epoch: int
-    began_seconds_ago: float | None
+    began_seconds_ago: float | None = None
     """None while nobody has accepted."""
 
 

@@ -6,7 +6,6 @@ make it: a JSON object, zlib-compressed, base64 with `*-_` in place of `+/=`.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -66,6 +65,14 @@ def make_usersig(
     return base64.b64encode(packed, altchars=b"*-").decode().replace("=", "_")
 
 
+def peek_usersig(usersig: str) -> UserSig:
+    """What a ticket claims, its signature unchecked: only its owner may rely on it.
+
+    Raises CallAgentError USERSIG_INVALID when it is damaged.
+    """
+    return _claims(_unpack(usersig))
+
+
 def verify_usersig(usersig: str, app_id: int, secret: str, user_id: str, now: float | None = None) -> UserSig:
     """Read and check a ticket.
 
@@ -73,27 +80,29 @@ def verify_usersig(usersig: str, app_id: int, secret: str, user_id: str, now: fl
     app's or user's; USERSIG_EXPIRED when it was good once.
     """
     body = _unpack(usersig)
-    try:
-        claimed_app, claimed_user = int(body["TLS.sdkappid"]), str(body["TLS.identifier"])
-        issued, expire_s = int(body["TLS.time"]), int(body["TLS.expire"])
-        buf = body.get("TLS.userbuf")
-        given = str(body["TLS.sig"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _invalid("a field is missing or of the wrong type") from error
-    if claimed_app != app_id or claimed_user != user_id:
+    claims = _claims(body)
+    if claims.app_id != app_id or claims.user_id != user_id:
         raise _invalid("it was made for another app or user")
-    if buf is not None and not isinstance(buf, str):
-        raise _invalid("its user buffer is not text")
-    expected = _signature(app_id, secret, user_id, issued, expire_s, buf)
-    if not hmac.compare_digest(given.encode(), expected.encode()):
+    expected = _signature(app_id, secret, user_id, claims.issued_at, claims.expire_s, body.get("TLS.userbuf"))
+    if not hmac.compare_digest(str(body.get("TLS.sig")).encode(), expected.encode()):
         raise _invalid("its signature is wrong")
-    if (time.time() if now is None else now) >= issued + expire_s:
+    if (time.time() if now is None else now) >= claims.expires_at:
         raise CallAgentError(ErrorCode.USERSIG_EXPIRED, "The UserSig has expired", "userSig")
+    return claims
+
+
+def _claims(body: dict[str, Any]) -> UserSig:
+    buf = body.get("TLS.userbuf")
     try:
-        userbuf = base64.b64decode(buf) if buf is not None else None
-    except binascii.Error as error:
-        raise _invalid("its user buffer is damaged") from error
-    return UserSig(app_id, user_id, issued, expire_s, userbuf)
+        return UserSig(
+            app_id=int(body["TLS.sdkappid"]),
+            user_id=str(body["TLS.identifier"]),
+            issued_at=int(body["TLS.time"]),
+            expire_s=int(body["TLS.expire"]),
+            userbuf=base64.b64decode(buf) if buf is not None else None,
+        )
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _invalid("a field is missing or of the wrong type") from error
 
 
 def _unpack(usersig: str) -> dict[str, Any]:
