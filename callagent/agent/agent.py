@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The composition root: devices, media, WebRTC, call engine, policy and control socket of one machine."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from pathlib import Path
+
+from callagent import __version__
+from callagent.agent.attendant import Attendant
+from callagent.agent.control import ControlServer
+from callagent.agent.ice import WithOwnServers, configured_servers
+from callagent.agent.report import devices_report, status_report
+from callagent.agent.sign_in import Identity
+from callagent.agent.studio import Studio
+from callagent.call.engine import CallEngine, EngineSettings
+from callagent.call.model import CallParams, CallState
+from callagent.call.notifications import EngineEvent
+from callagent.config import AgentConfig
+from callagent.ports import Codec
+from callagent.protocol import control as api
+from callagent.protocol.enums import MediaType, Platform
+from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.protocol.replies import CallsData, HistoryData
+from callagent.rtc import RtcSettings, WebRtcSessionFactory
+
+logger = logging.getLogger(__name__)
+
+SLOTS_EVENT = "slotsChanged"
+"""The agent's own event: a camera, microphone or speaker slot changed its state."""
+CAPABILITIES = ("calls", "video", "h264", "vp8", "opus")
+
+
+class Agent:
+    """One endpoint; after `start` it works by itself until `close`. Used on the event loop."""
+
+    def __init__(self, config: AgentConfig, identity: Identity, socket: Path | None = None) -> None:
+        """`socket`: where to listen for control; none for an agent inside another program."""
+        self._config = config
+        self._identity = identity
+        self._began = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self.studio = Studio(config, slots_changed=self._slots_changed)
+        codecs = tuple(Codec(name) for name in config.video.codecs)
+        media = WebRtcSessionFactory(self.studio.local, self.studio.remote, RtcSettings(video_codecs=codecs))
+        self.engine = CallEngine(
+            _engine_settings(config, identity), WithOwnServers(media, configured_servers(config.media))
+        )
+        self.attendant = Attendant(self.engine, self.studio, config.answer, mute_ring=config.sound.mute_ring)
+        self._control: ControlServer | None = None
+        if socket is not None:
+            self._control = ControlServer(self, socket, config.control.mode_bits, config.control.group)
+        self.engine.add_observer(self.attendant.on_event)
+        self.engine.add_observer(self._publish)
+
+    @property
+    def user_id(self) -> str:
+        return self._identity.user_id
+
+    async def start(self) -> None:
+        """Listen for control, choose devices, begin to log in. Raises OSError when the socket is taken."""
+        if self._control is not None:
+            await self._control.start()
+        await self.studio.start()
+        await self.engine.start()
+
+    async def close(self) -> None:
+        """Hang up with an end event, release every device. Idempotent; at most some 5 s."""
+        await self.engine.close()
+        await self.attendant.close()
+        await self.studio.close()
+        if self._control is not None:
+            await self._control.close()
+
+    # --- what the control socket asks ------------------------------------
+
+    async def status(self) -> api.StatusData:
+        return await status_report(
+            self._config,
+            self.engine,
+            self.studio,
+            device_id=self._identity.device_id,
+            user_id=self._identity.user_id,
+            began=self._began,
+        )
+
+    async def devices(self) -> api.DevicesData:
+        return await asyncio.to_thread(devices_report, self.studio)
+
+    async def call(self, request: api.CallRequest) -> CallsData:
+        configured = MediaType.VIDEO if self._config.call.media_type == "video" else MediaType.AUDIO
+        timeout = self._config.call.timeout_s if request.timeout is None else request.timeout
+        call_id = await self.engine.calls(
+            request.user_id_list,
+            request.media_type or configured,
+            CallParams(timeout=timeout, user_data=request.user_data),
+        )
+        return CallsData(call_id=call_id, room_id=call_id, timeout=timeout or 30)
+
+    async def answer(self) -> api.CommandData:
+        call_id = self.engine.state.call_id
+        await self.engine.accept()
+        return api.CommandData(call_id=call_id)
+
+    async def reject(self) -> api.CommandData:
+        call_id = self.engine.state.call_id
+        await self.engine.reject()
+        return api.CommandData(call_id=call_id)
+
+    async def hangup(self) -> api.CommandData:
+        call_id = self.engine.state.call_id
+        await self.engine.hangup()
+        return api.CommandData(call_id=call_id)
+
+    async def set_microphone(self, enabled: bool) -> api.ToggleData:
+        """At once at the device, then the other side is told."""
+        self._require_call()
+        self.studio.microphone.muted = not enabled
+        await self.engine.set_microphone(enabled)
+        return api.ToggleData(enabled=enabled)
+
+    async def set_camera(self, enabled: bool) -> api.ToggleData:
+        """Off closes the device."""
+        self._require_call()
+        self.studio.set_camera(enabled)
+        await self.engine.set_camera(enabled)
+        return api.ToggleData(enabled=enabled)
+
+    async def history(self, limit: int) -> HistoryData:
+        return HistoryData(calls=await self.engine.history(limit))
+
+    def _require_call(self) -> None:
+        if self.engine.state.call_state is not CallState.CONNECTED:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, "There is no connected call")
+
+    # --- what it tells ----------------------------------------------------
+
+    def _publish(self, event: EngineEvent) -> None:
+        self._tell(event.name, event.data)
+
+    def _slots_changed(self) -> None:
+        """From any thread."""
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the agent has ended
+            self._loop.call_soon_threadsafe(self._tell, SLOTS_EVENT, {})
+
+    def _tell(self, name: str, data: dict[str, object]) -> None:
+        if self._control is not None:
+            self._control.publish(api.EventMessage(event=name, time=int(time.time() * 1000), data=data))
+
+
+def _engine_settings(config: AgentConfig, identity: Identity) -> EngineSettings:
+    return EngineSettings(
+        url=config.service.url,
+        app_id=config.service.sdk_app_id,
+        user_id=identity.user_id,
+        device_id=identity.device_id,
+        credentials=identity.credentials,
+        platform=Platform.LINUX,
+        version=__version__,
+        model=identity.model,
+        capabilities=CAPABILITIES,
+        ssl_context=identity.tls,
+        proxy=config.service.proxy,
+        on_kicked=config.login.on_kicked,
+    )
