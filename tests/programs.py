@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The real programs as context managers: `callagent serve` and `callagent run` in processes of their own.
+
+They are driven as a user would, through the command line, the control socket and
+the service's addresses, and judged by what they report and record.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+
+from callagent.client import AgentClient, AgentUnreachable
+from callagent.protocol import control as api
+
+START_S = 30.0
+APP_ID = 1400000001
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Program:
+    """One `callagent` process; its output goes to a log file that a failing test shows."""
+
+    def __init__(self, name: str, arguments: list[str], folder: Path) -> None:
+        self._command = [sys.executable, "-m", "callagent", *arguments]
+        self.log = folder / f"{name}.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def launch(self) -> None:
+        with self.log.open("ab") as log:
+            environment = os.environ | {"PYTHONWARNINGS": "error::ResourceWarning"}
+            self.process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
+            )
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def kill(self) -> None:
+        """SIGKILL, as a power cut would."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+
+    async def stop(self, deadline_s: float = 10.0) -> int:
+        """SIGTERM; returns the exit code."""
+        assert self.process is not None
+        if self.running:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return await asyncio.to_thread(self.process.wait, deadline_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"did not end on SIGTERM:\n{self.tail()}") from None
+
+    def tail(self, lines: int = 60) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+class Service:
+    """The call service on ports of its own, with its storage in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.https_port, self.http_port = free_port(), free_port()
+        self.config = folder / "server.yaml"
+        self.config.write_text(
+            yaml.safe_dump(
+                {
+                    "listen": {
+                        "https": {"host": "0.0.0.0", "port": self.https_port},
+                        "http": {"host": "127.0.0.1", "port": self.http_port},
+                    },
+                    "storage": {"directory": str(folder / "storage")},
+                }
+            )
+        )
+        self.program = Program("service", ["serve", "-c", str(self.config)], folder)
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "storage" / "ca.crt"
+
+    @property
+    def http_url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    async def start(self) -> None:
+        self.program.launch()
+        await self.ready()
+
+    async def ready(self) -> None:
+        await until(self._healthy, START_S, lambda: f"the service is not up:\n{self.program.tail()}")
+
+    async def _healthy(self) -> bool:
+        assert self.program.running, self.program.tail()
+        try:
+            async with aiohttp.ClientSession() as web, web.get(f"{self.http_url}/healthz") as answer:
+                return answer.status == 200
+        except aiohttp.ClientError:
+            return False
+
+    async def usersig(self, user: str) -> str:
+        """A ticket made as an administrator would: by the command line on the service's machine."""
+        done = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "callagent", "token", user, "-c", str(self.config)),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        output, _ = await done.communicate()
+        assert done.returncode == 0
+        return output.decode().strip()
+
+
+class Kiosk:
+    """An agent on virtual devices that record what they are given."""
+
+    def __init__(self, user: str, usersig: str, service_url: str, folder: Path, **sections: Any) -> None:
+        self.user = user
+        self.folder = folder / user
+        self.folder.mkdir()
+        self.socket = self.folder / "agent.sock"
+        self.sound = self.folder / "speaker.wav"
+        self.pictures = self.folder / "screen.jsonl"
+        config: dict[str, Any] = {
+            "service": {"url": service_url},
+            "identity": {"user": user, "usersig": usersig, "device_id": f"kiosk-{user}"},
+            "camera": {"device": "virtual"},
+            "microphone": {"device": "virtual"},
+            "speaker": {"device": "virtual", "virtual": {"record": str(self.sound)}},
+            "screen": {"virtual": {"record": str(self.pictures)}},
+            "control": {"socket": str(self.socket)},
+        }
+        for name, section in sections.items():
+            config[name] = config.get(name, {}) | section
+        self.config = self.folder / "callagent.yaml"
+        self.config.write_text(yaml.safe_dump(config))
+        self.program = Program("agent", ["run", "-c", str(self.config)], self.folder)
+
+    async def start(self) -> None:
+        self.program.launch()
+        await self.ready()
+
+    async def ready(self) -> None:
+        await self.until(lambda status: status.login is api.LoginState.ONLINE, "not logged in", START_S)
+
+    def client(self) -> AgentClient:
+        return AgentClient(self.socket)
+
+    async def status(self) -> api.StatusData | None:
+        """None while nobody listens on the socket."""
+        try:
+            async with self.client() as client:
+                return await client.status()
+        except AgentUnreachable:
+            return None
+
+    async def until(
+        self, condition: Callable[[api.StatusData], bool], what: str, deadline_s: float = 15.0
+    ) -> api.StatusData:
+        """Wait until the agent's own status fulfils the condition."""
+        last: list[api.StatusData] = []
+
+        async def fulfilled() -> bool:
+            assert self.program.running, self.program.tail()
+            status = await self.status()
+            if status is not None:
+                last[:] = [status]
+            return status is not None and condition(status)
+
+        await until(fulfilled, deadline_s, lambda: f"{what}: {last}\n{self.program.tail()}")
+        return last[0]
+
+    async def until_state(self, state: str, deadline_s: float = 15.0) -> api.StatusData:
+        return await self.until(lambda status: status.state == state, f"not {state}", deadline_s)
+
+    def seen(self) -> list[dict[str, Any]]:
+        """The frame codes read off the remote picture so far."""
+        if not self.pictures.exists():
+            return []
+        lines = self.pictures.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.endswith("}")]
+
+
+async def until(condition: Callable[[], Any], deadline_s: float, failure: Callable[[], str]) -> None:
+    """Ask again every 50 ms until the (async) condition holds; AssertionError after the deadline."""
+    try:
+        async with asyncio.timeout(deadline_s):
+            while not await condition():
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise AssertionError(failure()) from None
+
+
+@contextlib.asynccontextmanager
+async def running(*programs: Service | Kiosk) -> AsyncIterator[None]:
+    """Start them side by side; stop them in the reverse order, the hard way when need be."""
+    started: list[Service | Kiosk] = []
+    try:
+        for program in programs:
+            started.append(program)
+            program.program.launch()
+        for program in programs:
+            await program.ready()
+        yield
+    finally:
+        for program in reversed(started):
+            if program.program.running:
+                await program.program.stop()
