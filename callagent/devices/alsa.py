@@ -1,0 +1,248 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Microphones and speakers of ALSA, by pyalsaaudio."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import alsaaudio
+import numpy as np
+
+from callagent.devices.alsa_errors import MICROPHONE, SPEAKER, SoundDeviceKind, alsa_error
+from callagent.devices.lifecycle import Lifecycle, Waker
+from callagent.devices.pcm_formats import SUPPORTED, Samples, from_s16, to_s16
+from callagent.devices.resampling import RATE_HZ, MonoResampler, RateConverter
+from callagent.ports import AudioFrame, AudioPull, AudioSink, SourceError, SourceState
+
+log = logging.getLogger(__name__)
+
+FRAME_SAMPLES = 480
+_FRAME_S = FRAME_SAMPLES / RATE_HZ
+_PERIODS = 4
+_POLL_S = 0.5
+_CLOSE_S = 2.0
+_MAX_AHEAD_S = 0.1
+"""A card cannot run ahead of the clock by more than its buffer; ALSA's null and file plugins do."""
+
+
+class _Card:
+    """An open PCM and how it carries sound."""
+
+    def __init__(self, pcm: "alsaaudio.PCM", device: str, kind: SoundDeviceKind) -> None:
+        """Raises SourceError when the card gives no format known here."""
+        info = pcm.info()
+        self.pcm = pcm
+        self.rate_hz = int(info["rate"])
+        self.channels = int(info["channels"])
+        self.format_name = str(info["format_name"])
+        if self.format_name not in SUPPORTED:
+            pcm.close()
+            raise SourceError(f"The {kind.word} {device} offers no format known here", kind.parameters)
+
+
+class _AlsaDevice:
+    """What both directions share: life, thread, errors."""
+
+    _kind: SoundDeviceKind
+    _direction: int
+
+    def __init__(self, device: str = "default", name: str | None = None) -> None:
+        """`device` is an ALSA PCM name (`hw:CARD=Device,DEV=0`, `default`); `name` the stable id."""
+        self._device = device
+        self._name = name or device
+        self._life = Lifecycle()
+        self._waker: Waker | None = None
+        self._thread: threading.Thread | None = None
+        self.xruns = 0
+        """Overruns or underruns since the device was made."""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def state(self) -> SourceState:
+        return self._life.state
+
+    @property
+    def reason(self) -> str:
+        return self._life.reason
+
+    def wait_ended(self, timeout_s: float | None = None) -> bool:
+        return self._life.wait_ended(timeout_s)
+
+    def close(self) -> None:
+        """Stop and release the card; blocks until it is released, 2 s at most."""
+        thread, waker = self._thread, self._waker
+        self._thread = self._waker = None
+        if thread is not None and waker is not None:
+            waker.stop()
+            thread.join(_CLOSE_S)
+            if thread.is_alive():
+                log.error(
+                    "%s %s does not let go; thread %r hangs", self._kind.word, self._device, thread.name
+                )
+            else:
+                waker.close()
+        self._life.off()
+
+    def _start(self, work: Callable[[_Card, Waker], None]) -> None:
+        """Open the card and run `work` on a thread. Raises SourceError."""
+        self._life.begin()
+        try:
+            card = self._open_card()
+        except SourceError as error:
+            self._life.lose(SourceState.FAILED, str(error))
+            raise
+        except alsaaudio.ALSAAudioError as error:
+            typed, state = alsa_error(error, self._device, self._kind)
+            self._life.lose(state, str(typed))
+            raise typed from error
+        self._waker = waker = Waker()
+        self._thread = threading.Thread(
+            target=self._run, args=(work, card, waker), name=f"{self._kind.word}:{self._device}", daemon=True
+        )
+        self._thread.start()
+
+    def _open_card(self) -> _Card:
+        """Ask for mono or stereo 48 kHz 16 bit; the card gives what is nearest."""
+        # Never blocking inside ALSA: a card that hangs would hold the thread for ten seconds.
+        pcm = alsaaudio.PCM(
+            self._direction,
+            alsaaudio.PCM_NONBLOCK,
+            device=self._device,
+            rate=RATE_HZ,
+            channels=1,
+            format=alsaaudio.PCM_FORMAT_S16_LE,
+            periodsize=FRAME_SAMPLES,
+            periods=_PERIODS,
+        )
+        return _Card(pcm, self._device, self._kind)
+
+    def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
+        try:
+            for fd, events in card.pcm.polldescriptors():
+                waker.watch(fd, events)
+            work(card, waker)
+        except (alsaaudio.ALSAAudioError, OSError) as error:
+            typed, state = alsa_error(error, self._device, self._kind)
+            absent = state is SourceState.ABSENT
+            self._life.lose(
+                state, f"The {self._kind.word} {self._device} was unplugged" if absent else str(typed)
+            )
+        finally:
+            _close_pcm(card.pcm)
+
+
+class AlsaMicrophone(_AlsaDevice):
+    """A `ports.AudioSource` on an ALSA PCM of any rate, channel count and usual format.
+
+    Gives stretches of 10 ms, mono, 48 kHz on its own thread. An overrun loses
+    what was in the card's buffer, is counted, and capture goes on.
+    """
+
+    _kind = MICROPHONE
+    _direction = alsaaudio.PCM_CAPTURE
+
+    def open(self, sink: AudioSink) -> None:
+        """Start capturing. Raises SourceError."""
+
+        def work(card: _Card, waker: Waker) -> None:
+            self._capture(card, waker, sink)
+
+        self._start(work)
+
+    def _capture(self, card: _Card, waker: Waker, sink: AudioSink) -> None:
+        resampler = MonoResampler(card.rate_hz, card.channels)
+        pending = np.empty(0, np.int16)
+        pace = _Pace()
+        # A capture stream starts with its first read, and only then becomes readable.
+        length, data = card.pcm.read()
+        while not waker.stopped:
+            if length < 0:
+                self.xruns += 1
+            elif length > 0:
+                now = time.monotonic()
+                samples = resampler.convert(to_s16(data, card.format_name))
+                pending = np.concatenate((pending, samples))
+                pending = self._hand_on(pending, now, sink)
+                if pace.ahead(length / card.rate_hz, waker):
+                    return
+            else:
+                waker.wait(_POLL_S)
+            if not waker.stopped:
+                length, data = card.pcm.read()
+
+    def _hand_on(self, pending: Samples, now: float, sink: AudioSink) -> Samples:
+        """Put whole stretches of 10 ms; returns the rest. The last sample was captured `now`."""
+        captured = now - len(pending) / RATE_HZ
+        whole = len(pending) - len(pending) % FRAME_SAMPLES
+        for start in range(0, whole, FRAME_SAMPLES):
+            self._life.live()
+            stretch = np.ascontiguousarray(pending[start : start + FRAME_SAMPLES])
+            sink.put(AudioFrame(stretch.data, RATE_HZ, 1, captured + start / RATE_HZ))
+        return pending[whole:]
+
+
+class AlsaSpeaker(_AlsaDevice):
+    """A `ports.AudioOutput` on an ALSA PCM of any rate, channel count and usual format.
+
+    Pulls 10 ms at a time on its own thread and keeps the card's buffer (40 ms) full.
+    An underrun is counted and playing goes on.
+    """
+
+    _kind = SPEAKER
+    _direction = alsaaudio.PCM_PLAYBACK
+
+    def open(self, pull: AudioPull) -> None:
+        """Start playing what `pull` gives. Raises SourceError."""
+
+        def work(card: _Card, waker: Waker) -> None:
+            self._play(card, waker, pull)
+
+        self._start(work)
+
+    def _play(self, card: _Card, waker: Waker, pull: AudioPull) -> None:
+        converter = RateConverter(RATE_HZ, card.rate_hz)
+        frame_bytes = len(from_s16(np.zeros(card.channels, np.int16), card.format_name))
+        pace = _Pace()
+        waiting = b""
+        while not waker.stopped:
+            if not waiting:
+                samples = converter.convert(np.frombuffer(pull(), np.int16))
+                waiting = from_s16(np.repeat(samples, card.channels), card.format_name)
+            written = card.pcm.write(waiting)
+            if written < 0:
+                # Recovered by pyalsaaudio; nothing was taken, the same sound is written again.
+                self.xruns += 1
+            elif written > 0:
+                self._life.live()
+                waiting = waiting[written * frame_bytes :]
+                if pace.ahead(written / card.rate_hz, waker):
+                    return
+            elif waiting:
+                waker.wait(_POLL_S)
+
+
+class _Pace:
+    """Holds back a device that is not paced by a clock of its own."""
+
+    def __init__(self) -> None:
+        self._position = time.monotonic()
+
+    def ahead(self, seconds: float, waker: Waker) -> bool:
+        """Count what was carried and wait while it is ahead of time; True when told to stop."""
+        now = time.monotonic()
+        self._position = max(self._position, now - _MAX_AHEAD_S) + seconds
+        excess = self._position - now - _MAX_AHEAD_S
+        return excess > 0 and waker.pause(excess)
+
+
+def _close_pcm(pcm: "alsaaudio.PCM") -> None:
+    """Without playing out what is buffered: pyalsaaudio's close would drain, and wait for that."""
+    try:
+        pcm.drop()
+    except alsaaudio.ALSAAudioError as error:
+        log.debug("stopping a sound device: %s", error)
+    pcm.close()

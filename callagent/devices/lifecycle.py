@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""State, reason and end of one opened device, shared by its thread and everybody who asks."""
+
+import os
+import select
+import threading
+from collections.abc import Sequence
+
+from callagent.ports import SourceState
+
+
+class Lifecycle:
+    """What `state`, `reason` and `wait_ended` of every device stand on. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._ended.set()
+        self._state = SourceState.OFF
+        self._reason = ""
+
+    @property
+    def state(self) -> SourceState:
+        return self._state
+
+    @property
+    def reason(self) -> str:
+        return self._reason
+
+    def begin(self) -> None:
+        """The device is being opened. Raises RuntimeError when it is open already."""
+        with self._lock:
+            if not self._ended.is_set():
+                raise RuntimeError("the device is open already")
+            self._ended.clear()
+            self._state, self._reason = SourceState.STARTING, ""
+
+    def live(self) -> None:
+        """The first frame came."""
+        with self._lock:
+            if self._state is SourceState.STARTING:
+                self._state = SourceState.LIVE
+
+    def lose(self, state: SourceState, reason: str) -> None:
+        """The device died or could not be opened; of no effect after `off`."""
+        with self._lock:
+            if self._state is not SourceState.OFF:
+                self._state, self._reason = state, reason
+            self._ended.set()
+
+    def off(self) -> None:
+        """The owner closed the device."""
+        with self._lock:
+            self._state, self._reason = SourceState.OFF, ""
+            self._ended.set()
+
+    def wait_ended(self, timeout_s: float | None = None) -> bool:
+        return self._ended.wait(timeout_s)
+
+
+class Waker:
+    """Lets `close` interrupt a thread that waits for a device's file descriptor (eventfd(2))."""
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._poll = select.poll()
+        self._poll.register(self._fd, select.POLLIN)
+        self._stopped = threading.Event()
+
+    def watch(self, fd: int, events: int) -> None:
+        """Wait for this descriptor too; POLLERR and POLLHUP are always reported."""
+        self._poll.register(fd, events)
+
+    def wait(self, timeout_s: float) -> Sequence[tuple[int, int]]:
+        """The watched descriptors that are ready, with their events; empty at a time-out."""
+        return [(fd, events) for fd, events in self._poll.poll(timeout_s * 1000) if fd != self._fd]
+
+    def pause(self, seconds: float) -> bool:
+        """Sleep without looking at the descriptors; True when `stop` was called."""
+        return self._stopped.wait(seconds)
+
+    @property
+    def stopped(self) -> bool:
+        return self._stopped.is_set()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        os.eventfd_write(self._fd, 1)
+
+    def close(self) -> None:
+        """Only after the waiting thread has ended."""
+        os.close(self._fd)
