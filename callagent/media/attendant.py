@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The thread that opens one device for a slot, watches over it and closes it."""
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from callagent.devices.errors import ABSENT_CODES
+from callagent.ports import SourceError, SourceState
+
+log = logging.getLogger(__name__)
+
+_WATCH_S = 0.04
+_PREDECESSOR_S = 1.0
+
+
+class Device(Protocol):
+    """What cameras, microphones and speakers have in common."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def state(self) -> SourceState: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    def wait_ended(self, timeout_s: float | None = None) -> bool: ...
+
+    def close(self) -> None: ...
+
+
+class Attendant:
+    """One tenancy of one device: open, watch until it ends or is released, close.
+
+    Opening and closing may block for as long as the driver likes; they happen on
+    this thread, so nobody else ever waits. An attendant that does not come back
+    from closing is left behind by its successor after a second, and logged.
+    """
+
+    def __init__(
+        self,
+        device: Device,
+        open_device: Callable[[], None],
+        on_lost: Callable[["Attendant", SourceState, str, int], None],
+        predecessor: "Attendant | None",
+    ) -> None:
+        self._device = device
+        self._open_device = open_device
+        self._on_lost = on_lost
+        self._predecessor = predecessor
+        self._released = threading.Event()
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"slot:{device.name}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def release(self) -> None:
+        """Give the device back; returns at once."""
+        self._released.set()
+
+    @property
+    def released(self) -> bool:
+        return self._released.is_set()
+
+    def wait_closed(self, timeout_s: float | None = None) -> bool:
+        """Block until the device is closed."""
+        return self._closed.wait(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._await_predecessor()
+            if not self._released.is_set():
+                self._attend()
+        finally:
+            self._closed.set()
+
+    def _attend(self) -> None:
+        device = self._device
+        try:
+            self._open_device()
+        except SourceError as error:
+            state = SourceState.ABSENT if error.code in ABSENT_CODES else SourceState.FAILED
+            self._on_lost(self, state, str(error), error.code)
+            return
+        except Exception:
+            log.exception("opening %s failed unexpectedly", device.name)
+            self._on_lost(self, SourceState.FAILED, f"{device.name} cannot be opened", 0)
+            return
+        try:
+            while not self._released.is_set() and not device.wait_ended(0):
+                # Two things to wait for and only one wait: look at the device often enough
+                # for a slate within 100 ms of its loss.
+                self._released.wait(_WATCH_S)
+            if not self._released.is_set():
+                self._on_lost(self, device.state, device.reason, 0)
+        finally:
+            try:
+                device.close()
+            except Exception:
+                log.exception("closing %s failed", device.name)
+
+    def _await_predecessor(self) -> None:
+        predecessor, self._predecessor = self._predecessor, None
+        if predecessor is not None and not predecessor.wait_closed(_PREDECESSOR_S):
+            log.warning(
+                "%s is still being closed after %.0f s; its thread %r is left behind",
+                predecessor._device.name,
+                _PREDECESSOR_S,
+                predecessor._thread.name,
+            )

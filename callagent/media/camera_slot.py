@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The camera a call binds to: live pictures, or a slate that says why there are none."""
+
+import dataclasses
+from collections.abc import Callable
+
+from callagent.devices.errors import CAMERA_START_FAIL, NO_CAMERA
+from callagent.media.attendant import Attendant
+from callagent.media.slate import SlatePainter
+from callagent.media.slot import STALLED_S, DeviceSlot
+from callagent.media.subscribers import Subscribers
+from callagent.ports import Clock, FrameSink, SourceState, VideoFrame, VideoMode, VideoSource
+
+SLATE_INTERVAL_S = 0.2
+_GRACE_S = 0.05
+"""A camera that opens so fast needs no slate before its first picture."""
+
+
+class CameraSlot(DeviceSlot[VideoSource]):
+    """Pictures for as many subscribers as like, from whatever camera is behind it.
+
+    While started it always gives: the camera's frames, or, when the camera is
+    starting, absent, failed or stalled, slates (I420, five a second) with the
+    reason as text, the first at most 100 ms after the loss. `capture_time` only
+    ever increases. Subscribers are called on the camera's or the slot's thread.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, retry_s: float = 2.0) -> None:
+        super().__init__("camera", "picture", (CAMERA_START_FAIL, NO_CAMERA), clock, retry_s)
+        self._subscribers: Subscribers[VideoFrame] = Subscribers()
+        self._wish = VideoMode()
+        self._mode: VideoMode | None = None
+        self._slates = SlatePainter()
+        self._size: tuple[int, int] | None = None
+        self._slate_due = 0.0
+        self._last_capture_time = 0.0
+
+    @property
+    def mode(self) -> VideoMode | None:
+        """The mode the camera really runs in; None while it is not open."""
+        return self._mode
+
+    @property
+    def wish(self) -> VideoMode:
+        """The mode asked for with `start`."""
+        return self._wish
+
+    def start(self, mode: VideoMode) -> None:
+        """Want pictures, near this mode; of another mode than now, the camera is opened anew."""
+        with self._lock:
+            reopen = self._wanted and mode != self._wish
+            self._wish = mode
+            if reopen:
+                self._release()
+                self._take()
+        if reopen:
+            self._changed()
+        else:
+            self._want()
+
+    def subscribe(self, sink: FrameSink) -> Callable[[], None]:
+        """Give every picture to the sink from now on; returns the way to leave."""
+        with self._lock:
+            leave = self._subscribers.add(sink)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                leave()
+
+        return unsubscribe
+
+    def _open(self, source: VideoSource, attendant: Attendant) -> None:
+        mode = source.open(self._wish, _Gate(self, attendant))
+        with self._lock:
+            if self._is_current(attendant):
+                self._mode = mode
+
+    def _taken(self, now: float) -> None:
+        self._mode = None
+        self._slate_due = now if self._source is None else now + _GRACE_S
+
+    def _put_live(self, attendant: Attendant, frame: VideoFrame) -> None:
+        with self._lock:
+            if not self._is_current(attendant):
+                return
+            first = self._gave(self._clock.now())
+            self._size = (frame.width, frame.height)
+            self._deliver(frame)
+        if first:
+            self._changed()
+
+    def _fill(self, now: float) -> float:
+        if self._state is SourceState.LIVE:
+            # The slate that is due when the camera stalls; a loss wakes the thread at once.
+            self._slate_due = self._last_live + STALLED_S
+        elif now >= self._slate_due:
+            width, height = self._size or (self._wish.width, self._wish.height)
+            self._deliver(self._slates.paint(width, height, self._slate_text(), now))
+            self._slate_due = max(self._slate_due + SLATE_INTERVAL_S, now + SLATE_INTERVAL_S / 2)
+        return max(0.0, self._slate_due - now)
+
+    def _lost(self, attendant: Attendant, state: SourceState, reason: str, code: int) -> None:
+        with self._lock:
+            if self._is_current(attendant):
+                self._mode = None
+                if self._state is SourceState.LIVE:
+                    self._slate_due = self._clock.now()
+        super()._lost(attendant, state, reason, code)
+
+    def _slate_text(self) -> str:
+        return "The camera is starting" if self._state is SourceState.STARTING else self._reason
+
+    def _deliver(self, frame: VideoFrame) -> None:
+        if frame.capture_time <= self._last_capture_time:
+            # A slate is younger than the camera's first picture, captured some time before it arrives.
+            frame = dataclasses.replace(frame, capture_time=self._last_capture_time + 1e-6)
+        self._last_capture_time = frame.capture_time
+        self._subscribers.put(frame)
+
+
+class _Gate:
+    """Lets a camera's pictures through while it is the one behind the slot."""
+
+    def __init__(self, slot: CameraSlot, attendant: Attendant) -> None:
+        self._slot = slot
+        self._attendant = attendant
+
+    def put(self, frame: VideoFrame) -> None:
+        self._slot._put_live(self._attendant, frame)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""H.264 in software: libx264, constrained baseline, one picture in and one out."""
+
+import logging
+import time
+
+import av
+from av.video.codeccontext import VideoCodecContext
+
+from callagent.media.encoders.base import EncodedPayload, EncoderSettings
+from callagent.media.encoders.ffmpeg import FfmpegVideoEncoder
+from callagent.ports import Clock, Codec
+
+log = logging.getLogger(__name__)
+
+_PRESETS = ("veryfast", "superfast", "ultrafast")
+_BUSY = 0.4
+"""Share of a frame's time an encoder may take before the next faster preset is used."""
+_SMOOTHING = 0.05
+
+
+class X264Encoder(FfmpegVideoEncoder):
+    """Annex B access units that any WebRTC receiver decodes (RFC 7742: constrained baseline).
+
+    Starts with preset veryfast; when encoding takes too much of a frame's time, goes
+    on with a faster preset. The rate is changed in the running codec (FFmpeg
+    hands a changed bit_rate to x264_encoder_reconfig); only the VBV, which limits the size of single
+    pictures, needs the codec opened anew when the rate has moved far.
+    """
+
+    codec = Codec.H264
+    library = "libx264"
+
+    def __init__(self, settings: EncoderSettings, *, clock: Clock | None = None) -> None:
+        self._preset = 0
+        self._spent_s = 0.0
+        super().__init__(settings, clock=clock)
+
+    @property
+    def preset(self) -> str:
+        """The x264 preset in use or, until the codec is opened anew, chosen."""
+        return _PRESETS[self._preset]
+
+    def encode(self, frame: av.VideoFrame, force_key: bool = False) -> list[EncodedPayload]:
+        started = time.perf_counter()
+        payloads = super().encode(frame, force_key)
+        self._spent_s += _SMOOTHING * (time.perf_counter() - started - self._spent_s)
+        return payloads
+
+    def _options(self, bitrate_bps: int) -> dict[str, str]:
+        return {
+            "preset": self.preset,
+            "tune": "zerolatency",
+            "profile": "baseline",
+            "forced-idr": "1",
+            "maxrate": str(bitrate_bps),
+            "bufsize": str(bitrate_bps // 2),
+            "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1:annexb=1",
+        }
+
+    def _must_reopen(self) -> bool:
+        if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(_PRESETS):
+            self._preset += 1
+            self._spent_s = 0.0
+            log.info("x264 is too slow for %d fps: preset %s", self._settings.fps, self.preset)
+            return True
+        return not self._opened_bps / 2.5 <= self._target_bps <= self._opened_bps
+
+    def _adapt(self, context: VideoCodecContext) -> None:
+        wanted = min(self._target_bps, self._opened_bps)
+        if context.bit_rate != wanted:
+            context.bit_rate = wanted

@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Many sounds into one: every remote voice, and the sounds of the kiosk itself."""
+
+import threading
+from collections import deque
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from callagent.devices.resampling import MonoResampler
+from callagent.media.sound import FRAME_SAMPLES, RATE_HZ, SILENCE, Samples
+from callagent.ports import AudioFrame
+
+MAX_BUFFER_S = 0.06
+"""An input that holds more drops its oldest sound."""
+_START_S = 0.02
+"""An input that ran dry waits for so much before it sounds again."""
+
+
+class Voice(Protocol):
+    """One thing that sounds in the mix."""
+
+    def take(self) -> Samples | None:
+        """The next 480 samples; None for silence. Called on the speaker's thread, must not block."""
+        ...
+
+
+class MixerInput:
+    """An `AudioSink` in front of the mixer: takes any rate and channel count, from any thread."""
+
+    def __init__(self, mixer: "Mixer", name: str) -> None:
+        self._mixer = mixer
+        self._name = name
+        self._lock = threading.Lock()
+        self._resampler: MonoResampler | None = None
+        self._chunks: deque[Samples] = deque()
+        self._buffered = 0
+        self._running = False
+        self.dropped = 0
+        """Samples thrown away because too many waited."""
+        self.underruns = 0
+        """How often the input ran dry while it sounded."""
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def buffered_s(self) -> float:
+        """Seconds of sound waiting."""
+        return self._buffered / RATE_HZ
+
+    def put(self, frame: AudioFrame) -> None:
+        with self._lock:
+            resampler = self._resampler
+            if resampler is None or not resampler.fits(frame.rate_hz, frame.channels):
+                resampler = self._resampler = MonoResampler(frame.rate_hz, frame.channels)
+            samples = resampler.convert(np.frombuffer(frame.samples, np.int16))
+            if len(samples):
+                self._chunks.append(samples)
+                self._buffered += len(samples)
+            self._drop_oldest()
+
+    def take(self) -> Samples | None:
+        with self._lock:
+            if not self._running and self._buffered < _START_S * RATE_HZ:
+                return None
+            self._running = self._buffered >= FRAME_SAMPLES
+            if not self._running:
+                self.underruns += 1
+                return None
+            return self._cut(FRAME_SAMPLES)
+
+    def close(self) -> None:
+        """Leave the mixer. Idempotent."""
+        self._mixer.detach(self)
+
+    def _drop_oldest(self) -> None:
+        excess = self._buffered - int(MAX_BUFFER_S * RATE_HZ)
+        if excess > 0:
+            self.dropped += excess
+            self._cut(excess)
+
+    def _cut(self, count: int) -> Samples:
+        """Take the oldest `count` samples out of the chunks."""
+        parts: list[Samples] = []
+        self._buffered -= count
+        while count > 0:
+            chunk = self._chunks.popleft()
+            if len(chunk) > count:
+                self._chunks.appendleft(chunk[count:])
+                chunk = chunk[:count]
+            parts.append(chunk)
+            count -= len(chunk)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+class Mixer:
+    """Sums its inputs, 10 ms at a time, saturating. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._voices: dict[Voice, tuple[float, bool]] = {}
+        self._volume = 100
+
+    @property
+    def volume(self) -> int:
+        """0 to 100, for the inputs that follow it."""
+        return self._volume
+
+    @volume.setter
+    def volume(self, volume: int) -> None:
+        self._volume = max(0, min(100, volume))
+
+    def add(self, name: str, gain: float = 1.0, follows_volume: bool = True) -> MixerInput:
+        """A new input that sounds until its `close`. `gain` is a factor, 1.0 leaves it as it is."""
+        entry = MixerInput(self, name)
+        self.attach(entry, gain, follows_volume)
+        return entry
+
+    def attach(self, voice: Voice, gain: float = 1.0, follows_volume: bool = True) -> None:
+        """Let a voice sound; of one that sounds already, set the gain."""
+        with self._lock:
+            self._voices[voice] = (gain, follows_volume)
+
+    def detach(self, voice: Voice) -> None:
+        """Let a voice sound no more, from the next 10 ms on. Idempotent."""
+        with self._lock:
+            self._voices.pop(voice, None)
+
+    def pull(self) -> memoryview:
+        """The next 480 samples of the mix (format 'h', mono, 48 kHz)."""
+        with self._lock:
+            voices = list(self._voices.items())
+        mix: NDArray[np.float32] | None = None
+        for voice, (gain, follows_volume) in voices:
+            samples = voice.take()
+            if samples is None:
+                continue
+            # Loudness is heard logarithmically; the square comes near enough to it.
+            factor = gain * (self._volume / 100) ** 2 if follows_volume else gain
+            part = samples * np.float32(factor)
+            mix = part if mix is None else mix + part
+        if mix is None:
+            return SILENCE
+        return np.clip(np.rint(mix), -32768, 32767).astype(np.int16).data

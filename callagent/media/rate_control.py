@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what the peers report to the one rate the shared encoder runs at. Pure: no clock, no I/O."""
+
+from callagent.ports import NetworkReport
+
+_HIGH_LOSS, _LOW_LOSS = 0.10, 0.02
+_INCREASE = 1.05
+
+
+class PeerRate:
+    """What one peer's way carries: by loss (draft-ietf-rmcat-gcc-02, section 6) and its own estimate."""
+
+    def __init__(self, min_bps: int, max_bps: int) -> None:
+        self._min_bps, self._max_bps = min_bps, max_bps
+        self._by_loss = float(max_bps)
+        self._available: int | None = None
+
+    @property
+    def bps(self) -> int:
+        limit = self._by_loss if self._available is None else min(self._by_loss, self._available)
+        return int(max(self._min_bps, min(limit, self._max_bps)))
+
+    def report(self, report: NetworkReport) -> None:
+        if report.available_bps is not None:
+            self._available = report.available_bps
+        loss = report.fraction_lost
+        if loss is None:
+            return
+        if loss > _HIGH_LOSS:
+            self._by_loss = max(self._min_bps, self._by_loss * (1 - 0.5 * min(loss, 1.0)))
+        elif loss < _LOW_LOSS:
+            self._by_loss = min(self._max_bps, self._by_loss * _INCREASE)
+
+
+class SharedRate:
+    """The minimum over all peers: nobody gets more than its way carries."""
+
+    def __init__(self, max_bps: int) -> None:
+        self._max_bps = max_bps
+        self._min_bps = min(max_bps, max(50_000, max_bps // 8))
+        self._peers: dict[str, PeerRate] = {}
+
+    @property
+    def target_bps(self) -> int:
+        """The preset's rate until somebody reports."""
+        return min((peer.bps for peer in self._peers.values()), default=self._max_bps)
+
+    def report(self, peer: str, report: NetworkReport) -> None:
+        if peer not in self._peers:
+            self._peers[peer] = PeerRate(self._min_bps, self._max_bps)
+        self._peers[peer].report(report)
+
+    def forget(self, peer: str) -> None:
+        """The peer left. Idempotent."""
+        self._peers.pop(peer, None)

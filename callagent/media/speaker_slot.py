@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The speaker a call binds to: plays the mix, or lets it pass in real time when there is none."""
+
+from callagent.devices.errors import SPEAKER_FAIL
+from callagent.media.attendant import Attendant
+from callagent.media.mixer import Mixer
+from callagent.media.slot import DeviceSlot
+from callagent.media.sound import FRAME_S, SILENCE
+from callagent.ports import AudioOutput, Clock, SourceState
+
+_PATIENCE_S = 0.1
+"""How late a live speaker may pull before the slot consumes in its place."""
+
+
+class SpeakerSlot(DeviceSlot[AudioOutput]):
+    """Owns the mixer. The agent starts it once and keeps it; sounds and calls only add inputs to the mixer.
+
+    While no speaker pulls (absent, failed, being swapped) the slot's thread consumes
+    the mix in real time: nothing piles up, and what plays next is of now.
+    """
+
+    def __init__(self, *, clock: Clock | None = None, retry_s: float = 2.0) -> None:
+        super().__init__("speaker", "sound", (SPEAKER_FAIL, SPEAKER_FAIL), clock, retry_s)
+        self.mixer = Mixer()
+        self._position = 0.0
+
+    @property
+    def volume(self) -> int:
+        """Of the call, 0 to 100; sounds that have their own volume do not follow it."""
+        return self.mixer.volume
+
+    @volume.setter
+    def volume(self, volume: int) -> None:
+        self.mixer.volume = volume
+
+    def start(self) -> None:
+        """Want to play."""
+        with self._lock:
+            if not self._wanted:
+                self._position = self._clock.now()
+        self._want()
+
+    def _open(self, source: AudioOutput, attendant: Attendant) -> None:
+        def pull() -> memoryview:
+            return self._pull(attendant)
+
+        source.open(pull)
+
+    def _taken(self, now: float) -> None:
+        """Nothing to prepare: `_fill` consumes until the speaker pulls."""
+
+    def _pull(self, attendant: Attendant) -> memoryview:
+        with self._lock:
+            if not self._is_current(attendant):
+                return SILENCE
+            self._position = self._clock.now()
+            first = self._gave(self._position)
+            mix = self.mixer.pull()
+        if first:
+            self._changed()
+        return mix
+
+    def _fill(self, now: float) -> float:
+        patience = _PATIENCE_S if self._state is SourceState.LIVE else 0.0
+        if now - self._position >= FRAME_S + patience:
+            for _ in range(min(int((now - self._position) / FRAME_S), 100)):
+                self.mixer.pull()
+                self._position += FRAME_S
+            self._position = max(self._position, now - FRAME_S)
+        return max(0.001, self._position + FRAME_S + patience - now)
