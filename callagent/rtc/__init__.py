@@ -1,1 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""WebRTC on aiortc: peer connections whose media is encoded once and decoded without waiting."""
+
+from callagent.rtc.factory import WebRtcSessionFactory
+from callagent.rtc.settings import RtcSettings
+
+__all__ = ["RtcSettings", "WebRtcSessionFactory"]

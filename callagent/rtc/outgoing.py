@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One kind of media on its way to one peer: subscribes to a shared stream and feeds an RTP sender."""
+
+from collections.abc import Callable
+
+from callagent.ports import EncodedFrame, EncodedStream, NetworkReport
+from callagent.rtc.feedback import ReportFilter
+from callagent.rtc.packing import RtpTimestamps, make_packer
+from callagent.rtc.send_queue import SendQueue
+
+
+class OutgoingTrack:
+    """An `aiortc_compat.PacketSource`. Used on the loop.
+
+    Subscribes before the connection stands, so that the encoder is running and
+    a key frame waits when it does.
+    """
+
+    def __init__(self, stream: EncodedStream, subscriber: str, capacity: int) -> None:
+        self.codec = stream.codec
+        self.frames_sent = 0
+        self.last_report: dict[str, float] = {}
+        self._stream = stream
+        self._subscriber = subscriber
+        self._queue = SendQueue(capacity, self.on_key_frame_request)
+        self._pack = make_packer(stream.codec)
+        self._timestamps = RtpTimestamps(stream.codec)
+        self._reports = ReportFilter()
+        self._unsubscribe: Callable[[], None] | None = stream.subscribe(subscriber, self._queue)
+
+    @property
+    def frames_dropped(self) -> int:
+        return self._queue.dropped
+
+    async def next_frame(self) -> tuple[list[bytes], int]:
+        frame: EncodedFrame = await self._queue.get()
+        payloads = self._pack(frame.payload)
+        self.frames_sent += 1
+        self._reports.sent(frame.capture_time, sum(map(len, payloads)))
+        return payloads, self._timestamps.stamp(frame.capture_time)
+
+    def on_key_frame_request(self) -> None:
+        if self._unsubscribe is not None:
+            self._stream.request_key_frame(self._subscriber)
+
+    def on_report(self, report: NetworkReport) -> None:
+        for name in ("available_bps", "fraction_lost", "round_trip_s"):
+            value = getattr(report, name)
+            if value is not None:
+                self.last_report[name] = value
+        if self._unsubscribe is not None and self._reports.passes(report):
+            self._stream.report(self._subscriber, report)
+
+    def close(self) -> None:
+        """Leave the stream. Idempotent."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+        self._queue.close()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A session's figures, flat, as `ports.MediaSession.statistics` gives them."""
+
+from collections.abc import Mapping
+
+from aiortc import RTCPeerConnection
+from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats
+
+from callagent.rtc.aiortc_compat import selected_pair, transport_statistics
+from callagent.rtc.incoming import IncomingTrack
+from callagent.rtc.outgoing import OutgoingTrack
+from callagent.rtc.sdp import Kind
+
+Figures = dict[str, float | int | str]
+
+
+class FrameRate:
+    """Frames per second between two looks."""
+
+    def __init__(self) -> None:
+        self._frames = 0
+        self._at: float | None = None
+        self._rate = 0.0
+
+    def look(self, frames: int, now: float) -> float:
+        """The rate since the last look; looks closer than half a second repeat the last rate."""
+        if self._at is None:
+            self._frames, self._at = frames, now
+        elif now - self._at >= 0.5:
+            self._rate = (frames - self._frames) / (now - self._at)
+            self._frames, self._at = frames, now
+        return self._rate
+
+
+async def connection_figures(connection: RTCPeerConnection) -> Figures:
+    """Totals of the transport and, as `{kind}_…`, of the RTP streams; loss counted by this side."""
+    figures: Figures = {}
+    transport = transport_statistics(connection)
+    if transport is not None:
+        figures["packets_sent"] = transport.packetsSent
+        figures["packets_received"] = transport.packetsReceived
+        figures["bytes_sent"] = transport.bytesSent
+        figures["bytes_received"] = transport.bytesReceived
+    pair = selected_pair(connection)
+    if pair is not None:
+        figures["local_candidate"], figures["remote_candidate"] = pair
+    for stream in (await connection.getStats()).values():
+        if isinstance(stream, RTCOutboundRtpStreamStats):
+            figures[f"{stream.kind}_packets_sent"] = stream.packetsSent
+            figures[f"{stream.kind}_bytes_sent"] = stream.bytesSent
+        elif isinstance(stream, RTCInboundRtpStreamStats):
+            for name, value in (("received", stream.packetsReceived), ("lost", stream.packetsLost)):
+                key = f"{stream.kind}_packets_{name}"
+                figures[key] = int(figures.get(key, 0)) + value
+    return figures
+
+
+def outgoing_figures(outgoing: Mapping[Kind, OutgoingTrack]) -> Figures:
+    """What is sent and what the other side says of it: loss 0.0 to 1.0, round trip in seconds."""
+    figures: Figures = {}
+    for kind, track in outgoing.items():
+        figures[f"{kind}_codec"] = str(track.codec)
+        figures[f"{kind}_frames_sent"] = track.frames_sent
+        figures[f"{kind}_frames_dropped"] = track.frames_dropped
+        for name, value in track.last_report.items():
+            figures[f"{kind}_remote_{name}"] = value
+    round_trips = [
+        track.last_report["round_trip_s"]
+        for track in outgoing.values()
+        if "round_trip_s" in track.last_report
+    ]
+    if round_trips:
+        figures["round_trip_s"] = min(round_trips)
+    return figures
+
+
+def incoming_figures(incoming: Mapping[Kind, IncomingTrack]) -> Figures:
+    return {f"{kind}_frames_received": track.frames for kind, track in incoming.items()}
