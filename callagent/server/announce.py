@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What follows every commit: connections, timers and watchers are told."""
+
+from callagent.server.bus import Bus
+from callagent.server.presence import Presence
+from callagent.server.repository import Changes, Committed, Repository
+from callagent.server.timers import Timers
+
+
+class Announcer:
+    """Commits changes and makes them known, in this order. Used on the event loop."""
+
+    def __init__(self, repository: Repository, bus: Bus, timers: Timers, presence: Presence) -> None:
+        self._repository = repository
+        self._bus = bus
+        self._timers = timers
+        self._presence = presence
+
+    async def commit(self, changes: Changes, now: float) -> Committed:
+        """Raises what `Repository.commit` raises; then nothing was changed or told."""
+        committed = await self._repository.commit(changes, now)
+        for delivery in committed.deliveries:
+            self._bus.publish(delivery)
+        self._timers.changed(committed.timers_set, committed.timers_cleared)
+        if committed.presence_changed:
+            self._presence.changed(changes.app_id, committed.presence_changed)
+        return committed

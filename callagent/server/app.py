@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ASGI application: signalling, HTTP and the pages."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import RedirectResponse
+from starlette.staticfiles import StaticFiles
+
+from callagent.protocol.errors import CallAgentError
+from callagent.server.http import create_router, on_bad_body, on_failure
+from callagent.server.service import CallService
+from callagent.server.signalling import signal
+
+WEB_ROOT = Path(__file__).resolve().parent / "web"
+
+
+def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
+    """`service` is opened, started and closed by the caller.
+
+    `web_root` holds `phone/` and `sdk/`; None: those of this package.
+    """
+    app = FastAPI(title="callagent call service", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.include_router(create_router(service))
+    app.add_exception_handler(CallAgentError, on_failure)
+    app.add_exception_handler(RequestValidationError, on_bad_body)
+    app.add_api_websocket_route("/v1/signal", signal)
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/phone/")
+
+    root = web_root if web_root is not None else WEB_ROOT
+    for name in ("phone", "sdk"):
+        app.mount(f"/{name}", StaticFiles(directory=root / name, html=True, check_dir=False), name=name)
+    return app

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A live call as it is stored. Times are Unix seconds of the service's clock."""
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from callagent.protocol.enums import CallEndReason, CallResult, MediaType, MemberKind
+
+
+class MemberStatus(StrEnum):
+    CALLING = "calling"
+    """The caller, until somebody accepts."""
+    RINGING = "ringing"
+    CONNECTED = "connected"
+    REJECTED = "rejected"
+    NO_RESPONSE = "no_response"
+    BUSY = "busy"
+    CANCELED = "canceled"
+    """The call ended before this member answered."""
+    LEFT = "left"
+
+
+PRESENT = frozenset({MemberStatus.CALLING, MemberStatus.CONNECTED})
+ALIVE = PRESENT | {MemberStatus.RINGING}
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Member(_Stored):
+    user_id: str
+    kind: MemberKind = MemberKind.USER
+    status: MemberStatus
+    session_id: str | None = None
+    """The session that calls or is connected."""
+    rings_until: float | None = None
+    began_at: float | None = None
+    """When it connected (the caller: at the first accept)."""
+    ended_at: float | None = None
+    audio: bool = False
+    video: bool = False
+
+
+class Call(_Stored):
+    app_id: int
+    call_id: str
+    room_id: int | str
+    media_type: MediaType
+    caller_id: str
+    caller_name: str
+    user_data: str
+    chat_group_id: str
+    invited_at: float
+    accepted_at: float | None = None
+    """The first accept."""
+    epoch: int = 0
+    """0 until media is planned for the first time."""
+    members: dict[str, Member]
+    """By user id: the caller, then in the order of invitation."""
+    over: bool = False
+
+    @property
+    def callees(self) -> list[str]:
+        return [user_id for user_id in self.members if user_id != self.caller_id]
+
+    def with_status(self, *statuses: MemberStatus) -> list[Member]:
+        return [member for member in self.members.values() if member.status in statuses]
+
+    def busy_users(self) -> frozenset[str]:
+        """Whom this call keeps from being in another."""
+        return frozenset(m.user_id for m in self.members.values() if m.status in ALIVE)
+
+    def ring_deadlines(self) -> dict[str, float]:
+        """Until when each ringing member rings."""
+        return {
+            m.user_id: m.rings_until
+            for m in self.with_status(MemberStatus.RINGING)
+            if m.rings_until is not None
+        }
+
+
+class MemberRecord(_Stored):
+    user_id: str
+    status: MemberStatus
+    accepted_at: float | None
+    ended_at: float | None
+    total_s: float
+
+
+class CallRecord(_Stored):
+    """What remains of a call. Written once, with its end."""
+
+    app_id: int
+    call_id: str
+    caller_id: str
+    media_type: MediaType
+    room_id: int | str
+    user_data: str
+    chat_group_id: str
+    result: CallResult
+    end_reason: CallEndReason
+    ended_by: str
+    """The user who caused the end; empty: the service."""
+    began_at: float
+    """The invitation."""
+    accepted_at: float | None
+    ended_at: float
+    total_s: float
+    """From the first accept to the end."""
+    members: tuple[MemberRecord, ...]

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The one versioned repository: what is loaded, and changes that are committed whole or not at all.
+
+Between a load and its commit others may commit; the commit then finds it out by
+compare-and-set and raises `Conflict`, and the caller starts again from the load.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.protocol.events import AnyEventData
+from callagent.server.accounts import new_user
+from callagent.server.calls.commands import Addressed, Step, ToUser
+from callagent.server.calls.model import Call
+from callagent.server.storage import calls, event_log, sessions, timers
+from callagent.server.storage.calls import Versioned
+from callagent.server.storage.engine import Storage
+from callagent.server.storage.event_log import Delivery, SessionKey
+from callagent.server.storage.sessions import NewSession, SessionEnd
+from callagent.server.storage.tables import UserRow
+from callagent.server.storage.timers import Timer, TimerKey, TimerKind
+
+
+class Conflict(Exception):
+    """Somebody else committed first: load again."""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteFacts:
+    """What the start of a call depends on."""
+
+    known: dict[str, str]
+    """Nickname (may be empty) of those users that have an account."""
+    busy: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class UserCall:
+    """The call a user is in, as it was loaded; a commit may insist that it still is."""
+
+    user_id: str
+    call: Versioned | None
+
+    @property
+    def call_id(self) -> str | None:
+        return self.call.call.call_id if self.call is not None else None
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """One transaction."""
+
+    app_id: int
+    before: Versioned | None = None
+    """The call the step was computed from; None for a new call."""
+    step: Step | None = None
+    expects: UserCall | None = None
+    needs_session: str | None = None
+    """The session that asks must still live."""
+    opens: NewSession | None = None
+    ends: SessionEnd | None = None
+    notices: tuple[Addressed, ...] = ()
+    """Events beside those of the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What others must now be told."""
+
+    deliveries: tuple[Delivery, ...] = ()
+    timers_set: tuple[Timer, ...] = ()
+    timers_cleared: tuple[TimerKey, ...] = ()
+    presence_changed: frozenset[str] = frozenset()
+    """Users whose status, or being in a call, changed."""
+
+
+class Repository:
+    """Used on the event loop; every method is one transaction."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def load(self, app_id: int, call_id: str) -> Versioned | None:
+        """A live call; None when it is over or never was."""
+        async with self._storage.read() as connection:
+            return await calls.load(connection, app_id, call_id)
+
+    async def load_of_user(self, app_id: int, user_id: str) -> UserCall:
+        async with self._storage.read() as connection:
+            busy = await calls.busy_with(connection, app_id, [user_id])
+            call = await calls.load(connection, app_id, busy[user_id]) if busy else None
+        return UserCall(user_id, call)
+
+    async def load_invite(self, app_id: int, users: list[str]) -> InviteFacts:
+        query = select(UserRow.user_id, UserRow.nickname).where(
+            UserRow.app_id == app_id, UserRow.user_id.in_(users)
+        )
+        async with self._storage.read() as connection:
+            known = {row.user_id: row.nickname for row in await connection.execute(query)}
+            busy = await calls.busy_with(connection, app_id, users)
+        return InviteFacts(known, frozenset(busy))
+
+    async def commit(self, changes: Changes, now: float) -> Committed:
+        """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
+        try:
+            async with self._storage.write() as connection:
+                return await _apply(connection, changes, now)
+        except IntegrityError as error:
+            raise Conflict from error
+
+
+async def _apply(connection: AsyncConnection, changes: Changes, now: float) -> Committed:
+    app_id, step = changes.app_id, changes.step
+    await _check(connection, changes)
+    presence: frozenset[str] = frozenset()
+    if changes.opens is not None:
+        await _open_session(connection, changes.opens, now)
+        presence |= {changes.opens.user_id}
+    deliveries: list[Delivery] = []
+    due: list[Timer] = []
+    cleared: list[TimerKey] = []
+    if step is not None:
+        before = changes.before.call if changes.before is not None else None
+        if not await calls.store(connection, changes.before, step.call):
+            raise Conflict
+        presence |= await calls.change_busy(connection, before, step.call)
+        if step.record is not None:
+            await calls.add_record(connection, step.record)
+        due, cleared = _ring_timers(before, step.call)
+        await timers.put(connection, due)
+        await timers.remove(connection, cleared)
+    events = (step.events if step is not None else ()) + changes.notices
+    if events:
+        addressed = await _resolve(connection, app_id, events)
+        deliveries = await event_log.append(connection, app_id, addressed, now)
+    if changes.ends is not None:
+        if not await sessions.remove(connection, changes.ends):
+            raise Conflict
+        away = away_timer_key(changes.ends.key)
+        await timers.remove(connection, [away])
+        cleared = [*cleared, away]
+        presence |= {changes.ends.user_id}
+    return Committed(tuple(deliveries), tuple(due), tuple(cleared), presence)
+
+
+async def _check(connection: AsyncConnection, changes: Changes) -> None:
+    if changes.needs_session is not None:
+        key = SessionKey(changes.app_id, changes.needs_session)
+        if await sessions.load(connection, key) is None:
+            raise CallAgentError(ErrorCode.NOT_LOGGED_IN, "This session has ended; log in again")
+    if changes.expects is not None:
+        user_id = changes.expects.user_id
+        # Other databases than SQLite have several writers: they meet at the user's row.
+        lock = select(UserRow.user_id).where(UserRow.app_id == changes.app_id, UserRow.user_id == user_id)
+        await connection.execute(lock.with_for_update())
+        busy = await calls.busy_with(connection, changes.app_id, [user_id])
+        if busy.get(user_id) != changes.expects.call_id:
+            raise Conflict
+
+
+async def _open_session(connection: AsyncConnection, new: NewSession, now: float) -> None:
+    app_id = new.key.app_id
+    ours = (UserRow.app_id == app_id, UserRow.user_id == new.user_id)
+    if (await connection.execute(select(UserRow.user_id).where(*ours))).first() is None:
+        await connection.execute(insert(UserRow).values(new_user(app_id, new.user_id, now)))
+    await connection.execute(update(UserRow).where(*ours).values(ever_logged_in=True))
+    await sessions.add(connection, new, now)
+
+
+async def _resolve(
+    connection: AsyncConnection, app_id: int, events: tuple[Addressed, ...]
+) -> dict[str, list[AnyEventData]]:
+    """The events of each session, in order."""
+    users = {event.to.user_id for event in events if isinstance(event.to, ToUser)}
+    sessions_of: dict[str, list[str]] = defaultdict(list)
+    if users:
+        for user_id, session_id in await sessions.ids_of_users(connection, app_id, users):
+            sessions_of[user_id].append(session_id)
+    of_session: dict[str, list[AnyEventData]] = defaultdict(list)
+    for event in events:
+        if isinstance(event.to, ToUser):
+            targets = [s for s in sessions_of[event.to.user_id] if s != event.to.but_session]
+        else:
+            targets = [event.to.session_id]
+        for session_id in targets:
+            of_session[session_id].append(event.data)
+    return of_session
+
+
+def _ring_timers(before: Call | None, after: Call) -> tuple[list[Timer], list[TimerKey]]:
+    was = before.ring_deadlines() if before is not None else {}
+    now = after.ring_deadlines()
+    due = [
+        Timer(ring_timer_key(after, user_id), deadline)
+        for user_id, deadline in now.items()
+        if was.get(user_id) != deadline
+    ]
+    return due, [ring_timer_key(after, user_id) for user_id in was if user_id not in now]
+
+
+def ring_timer_key(call: Call, user_id: str) -> TimerKey:
+    return TimerKey(call.app_id, TimerKind.RING, f"{call.call_id}/{user_id}")
+
+
+def away_timer_key(session: SessionKey) -> TimerKey:
+    return TimerKey(session.app_id, TimerKind.AWAY, session.session_id)

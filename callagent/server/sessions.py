@@ -1,0 +1,293 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Sessions: who is logged in where, from hello to the end."""
+
+import logging
+import time
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+
+from callagent.protocol.enums import UserStatus
+from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.protocol.events import Event, OnKickedOffline
+from callagent.protocol.requests import PROTOCOL_VERSION, Bye, Hello, Resume
+from callagent.protocol.usersig import verify_usersig
+from callagent.server.announce import Announcer
+from callagent.server.bus import Bus
+from callagent.server.calls import state
+from callagent.server.calls.commands import (
+    Addressed,
+    Command,
+    Hangup,
+    SessionLost,
+    SessionOpened,
+    Step,
+    ToSession,
+)
+from callagent.server.calls.control import CallControl, log_end, retried
+from callagent.server.calls.model import PRESENT
+from callagent.server.clock import Now
+from callagent.server.credentials import hashed, matches, new_session_id, new_token
+from callagent.server.presence import Presence
+from callagent.server.repository import Changes, Repository, UserCall, away_timer_key
+from callagent.server.storage import event_log, sessions, timers
+from callagent.server.storage.engine import Storage
+from callagent.server.storage.event_log import SessionKey
+from callagent.server.storage.sessions import NewSession, SessionEnd, StoredSession
+from callagent.server.storage.tables import AppRow
+from callagent.server.storage.timers import Timer
+from callagent.server.timers import Timers
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """One connection of one session."""
+
+    key: SessionKey
+    user_id: str
+    connection: int
+    """Counts up with every connection of the session."""
+    resume_token: str
+    resumed: bool
+    seq: int
+    """The last event this connection's client has."""
+
+
+class Sessions:
+    """Opens, resumes and ends sessions. Raises CallAgentError. Used on the event loop."""
+
+    def __init__(
+        self,
+        storage: Storage,
+        repository: Repository,
+        announcer: Announcer,
+        control: CallControl,
+        bus: Bus,
+        timers: Timers,
+        presence: Presence,
+        now: Now,
+        silence_s: float,
+    ) -> None:
+        self._storage = storage
+        self._repository = repository
+        self._announcer = announcer
+        self._control = control
+        self._bus = bus
+        self._timers = timers
+        self._presence = presence
+        self._now = now
+        self._silence_s = silence_s
+        self._acks: dict[SessionKey, int] = {}
+
+    async def restart(self) -> None:
+        """After a stop or a crash: everybody is away from now on, and has the full time to resume."""
+        async with self._storage.write() as connection:
+            now = self._now()
+            left = await sessions.all_sessions(connection)
+            for session in left:
+                await sessions.set_away(connection, session.key, session.connection, now)
+            await timers.put(connection, [self._away_timer(session.key, now) for session in left])
+
+    async def hello(self, hello: Hello) -> Login:
+        """Verify and resume or open. Raises PROTOCOL_VERSION, UNKNOWN_APP, USERSIG_INVALID or _EXPIRED."""
+        if hello.protocol != PROTOCOL_VERSION:
+            raise CallAgentError(
+                ErrorCode.PROTOCOL_VERSION, f"This service speaks version {PROTOCOL_VERSION}", "protocol"
+            )
+        secret, multi_device = await self._app(hello.sdk_app_id)
+        verify_usersig(hello.user_sig, hello.sdk_app_id, secret, hello.user_id, now=time.time())
+        if hello.resume is not None:
+            login = await self._resume(hello, hello.resume)
+            if login is not None:
+                return login
+        return await retried(lambda: self._open(hello, multi_device))
+
+    async def events_after(self, key: SessionKey, seq: int) -> list[Event]:
+        """The stored events of the session after `seq`, in order."""
+        async with self._storage.read() as connection:
+            return await event_log.read_after(connection, key, seq)
+
+    def acknowledge(self, key: SessionKey, seq: int) -> None:
+        """Events up to `seq` were handled; they are forgotten at the next `trim`."""
+        if seq > self._acks.get(key, 0):
+            self._acks[key] = seq
+
+    async def trim(self) -> None:
+        """Forget what was acknowledged, in one transaction for all sessions."""
+        acks, self._acks = self._acks, {}
+        if acks:
+            async with self._storage.write() as connection:
+                for key, seq in acks.items():
+                    await event_log.trim(connection, key, seq)
+
+    async def vanished(self, keys: set[SessionKey]) -> set[SessionKey]:
+        """Those of the sessions that are no more: their account was removed beside the service."""
+        if not keys:
+            return set()
+        async with self._storage.read() as connection:
+            return keys - {session.key for session in await sessions.all_sessions(connection)}
+
+    async def away(self, login: Login) -> None:
+        """The connection is gone; the session waits for its return."""
+        async with self._storage.write() as connection:
+            now = self._now()
+            if not await sessions.set_away(connection, login.key, login.connection, now):
+                return
+            timer = self._away_timer(login.key, now)
+            await timers.put(connection, [timer])
+        self._timers.changed([timer], ())
+
+    async def logout(self, login: Login) -> None:
+        """The user leaves on purpose; a call this session is in, too."""
+        await self.end(login.key, UserStatus.UNLOGINED, Hangup(login.user_id, login.key.session_id))
+
+    async def silent(self, login: Login) -> None:
+        """Nothing was heard for too long on a connection that is still open."""
+        await self.end(login.key, UserStatus.OFFLINE, connection=login.connection)
+
+    async def away_too_long(self, app_id: int, session_id: str) -> None:
+        """The away timer fired."""
+        await self.end(SessionKey(app_id, session_id), UserStatus.OFFLINE, only_away=True)
+
+    async def add(self, new: NewSession, now: float) -> None:
+        """Store a new session; it rings when its user is being rung. Raises Conflict."""
+        app_id, session_id = new.key.app_id, new.key.session_id
+        in_call = await self._repository.load_of_user(app_id, new.user_id)
+        changes = Changes(app_id, expects=in_call, opens=new)
+        if in_call.call is not None:
+            step = state.apply(in_call.call.call, SessionOpened(new.user_id, session_id), now)
+            if step.events:
+                changes = replace(changes, before=in_call.call, step=step)
+        await self._announcer.commit(changes, now)
+
+    async def end(
+        self,
+        key: SessionKey,
+        status: UserStatus,
+        leaving: Command | None = None,
+        *,
+        connection: int | None = None,
+        only_away: bool = False,
+        notices: tuple[Addressed, ...] = (),
+    ) -> None:
+        """End the session and its part in a call; without effect when it is gone already.
+
+        With `connection`: only that one; with `only_away`: only while nobody is connected.
+        """
+
+        async def attempt() -> StoredSession | None:
+            async with self._storage.read() as reading:
+                stored = await sessions.load(reading, key)
+            now = self._now()
+            if stored is None or (connection is not None and stored.connection != connection):
+                return None
+            if only_away and not self._away_for_too_long(stored, now):
+                return None
+            in_call = await self._repository.load_of_user(key.app_id, stored.user_id)
+            end = SessionEnd(key, stored.user_id, stored.connection, status, only_away)
+            step = self._leaving_step(in_call, stored, leaving, now)
+            changes = Changes(key.app_id, expects=in_call, ends=end, notices=notices)
+            if step is not None:
+                changes = replace(changes, before=in_call.call, step=step)
+            await self._announcer.commit(changes, now)
+            if step is not None:
+                log_end(step)
+            return stored
+
+        ended = await retried(attempt)
+        if ended is not None:
+            self._presence.unwatch(key)
+            self._bus.forget(key)
+            self._acks.pop(key, None)
+            logger.info("session %s of %s ended (%s)", key.session_id, ended.user_id, status)
+
+    async def _app(self, app_id: int) -> tuple[str, bool]:
+        row = None
+        if 0 < app_id < 2**31:
+            query = select(AppRow.secret, AppRow.multi_device).where(AppRow.app_id == app_id)
+            async with self._storage.read() as connection:
+                row = (await connection.execute(query)).first()
+        if row is None:
+            raise CallAgentError(ErrorCode.UNKNOWN_APP, "There is no such app", "sdkAppId")
+        return row.secret, row.multi_device
+
+    async def _resume(self, hello: Hello, resume: Resume) -> Login | None:
+        """None when the session, or some of its events, are gone."""
+        key = SessionKey(hello.sdk_app_id, resume.session_id)
+        away = away_timer_key(key)
+        async with self._storage.write() as connection:
+            stored = await sessions.load(connection, key)
+            if stored is None or not _may_resume(stored, hello, resume):
+                return None
+            number = await sessions.reconnect(connection, key)
+            await timers.remove(connection, [away])
+            await event_log.trim(connection, key, resume.last_seq)
+        self._timers.changed((), [away])
+        logger.info("session %s of %s resumed", key.session_id, stored.user_id)
+        return Login(key, stored.user_id, number, resume.resume_token, resumed=True, seq=resume.last_seq)
+
+    async def _open(self, hello: Hello, multi_device: bool) -> Login:
+        app_id, user_id = hello.sdk_app_id, hello.user_id
+        async with self._storage.read() as connection:
+            older = await sessions.of_user(connection, app_id, user_id)
+        for session in older:
+            if session.device_id == hello.device_id:
+                await self.end(session.key, UserStatus.OFFLINE)
+                self._dismiss(session.key, "This device logged in anew")
+            elif not multi_device:
+                await self._kick(session.key)
+        key, token, now = SessionKey(app_id, new_session_id()), new_token(), self._now()
+        new = NewSession(
+            key=key,
+            user_id=user_id,
+            device_id=hello.device_id,
+            token_hash=hashed(token),
+            platform=hello.platform.value,
+            version=hello.version,
+            model=hello.model,
+        )
+        await self.add(new, now)
+        logger.info(
+            "session %s of %s opened on %s (%s)", key.session_id, user_id, hello.device_id, hello.platform
+        )
+        return Login(key, user_id, 1, token, resumed=False, seq=0)
+
+    async def _kick(self, key: SessionKey) -> None:
+        message = "You logged in on another device"
+        kicked = Addressed(ToSession(key.session_id), OnKickedOffline(message=message))
+        await self.end(key, UserStatus.OFFLINE, notices=(kicked,))
+        self._dismiss(key, message)
+
+    def _dismiss(self, key: SessionKey, message: str) -> None:
+        subscriber = self._bus.subscriber(key)
+        if subscriber is not None:
+            subscriber.dismiss(Bye(code=ErrorCode.KICKED_OFFLINE, message=message))
+
+    def _leaving_step(
+        self, in_call: UserCall, session: StoredSession, leaving: Command | None, now: float
+    ) -> Step | None:
+        """What the end of this session does to the call its user is in, when it is in it here."""
+        if in_call.call is None:
+            return None
+        member = in_call.call.call.members[session.user_id]
+        if member.status not in PRESENT or member.session_id != session.key.session_id:
+            return None
+        command = leaving or SessionLost(session.user_id, session.key.session_id)
+        return self._control.equipped(state.apply(in_call.call.call, command, now))
+
+    def _away_for_too_long(self, session: StoredSession, now: float) -> bool:
+        return session.away_since is not None and now >= session.away_since + self._silence_s
+
+    def _away_timer(self, key: SessionKey, now: float) -> Timer:
+        return Timer(away_timer_key(key), now + self._silence_s)
+
+
+def _may_resume(stored: StoredSession, hello: Hello, resume: Resume) -> bool:
+    return (
+        stored.user_id == hello.user_id
+        and stored.device_id == hello.device_id
+        and matches(resume.resume_token, stored.token_hash)
+        and stored.acked_seq <= resume.last_seq <= stored.last_seq
+    )

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rows of the live sessions."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callagent.protocol.enums import UserStatus
+from callagent.server.storage.event_log import SessionKey
+from callagent.server.storage.tables import SessionRow, UserRow
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    key: SessionKey
+    user_id: str
+    device_id: str
+    token_hash: str
+    platform: str
+    opened_at: float
+    connection: int
+    connected: bool
+    away_since: float | None
+    last_seq: int
+    acked_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewSession:
+    key: SessionKey
+    user_id: str
+    device_id: str
+    token_hash: str
+    platform: str
+    version: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionEnd:
+    """Ends a session if it still has this connection (and, with `only_away`, is away)."""
+
+    key: SessionKey
+    user_id: str
+    connection: int
+    last_status: UserStatus
+    """What the user is when this was its last session."""
+    only_away: bool = False
+
+
+async def load(connection: AsyncConnection, key: SessionKey) -> StoredSession | None:
+    return next(iter(await _select(connection, *_is(key))), None)
+
+
+async def of_user(connection: AsyncConnection, app_id: int, user_id: str) -> list[StoredSession]:
+    """Oldest first."""
+    return await _select(connection, SessionRow.app_id == app_id, SessionRow.user_id == user_id)
+
+
+async def all_sessions(connection: AsyncConnection) -> list[StoredSession]:
+    return await _select(connection)
+
+
+async def ids_of_users(connection: AsyncConnection, app_id: int, user_ids: set[str]) -> list[tuple[str, str]]:
+    """Pairs of user and session."""
+    query = select(SessionRow.user_id, SessionRow.session_id).where(
+        SessionRow.app_id == app_id, SessionRow.user_id.in_(user_ids)
+    )
+    return [(user_id, session_id) for user_id, session_id in await connection.execute(query)]
+
+
+async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
+    """Raises IntegrityError when the device has a session already."""
+    await connection.execute(
+        insert(SessionRow).values(
+            app_id=new.key.app_id,
+            session_id=new.key.session_id,
+            user_id=new.user_id,
+            device_id=new.device_id,
+            token_hash=new.token_hash,
+            platform=new.platform,
+            version=new.version,
+            model=new.model,
+            opened_at=now,
+            connection=1,
+            connected=True,
+            away_since=None,
+            last_seq=0,
+            acked_seq=0,
+        )
+    )
+
+
+async def reconnect(connection: AsyncConnection, key: SessionKey) -> int:
+    """The session is connected anew; returns the number of the connection, 0 when it is gone."""
+    change = (
+        update(SessionRow)
+        .where(*_is(key))
+        .values(connection=SessionRow.connection + 1, connected=True, away_since=None)
+        .returning(SessionRow.connection)
+    )
+    return (await connection.execute(change)).scalar_one_or_none() or 0
+
+
+async def set_away(connection: AsyncConnection, key: SessionKey, number: int, now: float) -> bool:
+    """Connection `number` is lost; False when a newer one took over or the session ended."""
+    change = (
+        update(SessionRow)
+        .where(*_is(key), SessionRow.connection == number)
+        .values(connected=False, away_since=now)
+    )
+    return (await connection.execute(change)).rowcount == 1
+
+
+async def remove(connection: AsyncConnection, end: SessionEnd) -> bool:
+    """False when the session is gone already or connected again."""
+    conditions = [*_is(end.key), SessionRow.connection == end.connection]
+    if end.only_away:
+        conditions.append(SessionRow.connected.is_(False))
+    if (await connection.execute(delete(SessionRow).where(*conditions))).rowcount != 1:
+        return False
+    await connection.execute(
+        update(UserRow)
+        .where(UserRow.app_id == end.key.app_id, UserRow.user_id == end.user_id)
+        .values(last_status=end.last_status.value)
+    )
+    return True
+
+
+async def count(connection: AsyncConnection) -> tuple[int, int]:
+    """How many sessions live, and how many of them are connected."""
+    total = await connection.scalar(select(func.count()).select_from(SessionRow))
+    live = select(func.count()).select_from(SessionRow).where(SessionRow.connected.is_(True))
+    return total or 0, await connection.scalar(live) or 0
+
+
+def _is(key: SessionKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return SessionRow.app_id == key.app_id, SessionRow.session_id == key.session_id
+
+
+async def _select(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[StoredSession]:
+    query = (
+        select(
+            SessionRow.app_id,
+            SessionRow.session_id,
+            SessionRow.user_id,
+            SessionRow.device_id,
+            SessionRow.token_hash,
+            SessionRow.platform,
+            SessionRow.opened_at,
+            SessionRow.connection,
+            SessionRow.connected,
+            SessionRow.away_since,
+            SessionRow.last_seq,
+            SessionRow.acked_seq,
+        )
+        .where(*where)
+        .order_by(SessionRow.opened_at, SessionRow.session_id)
+    )
+    rows = await connection.execute(query)
+    return [StoredSession(SessionKey(app_id, session_id), *rest) for app_id, session_id, *rest in rows]
