@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m benchmarks NAME [--short] [--json FILE]`: measures, prints a table, exits 0."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks import loopback
+from benchmarks.report import Report
+
+BENCHMARKS: dict[str, Callable[[bool], Report]] = {"loopback": loopback.run}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=sorted(BENCHMARKS))
+    parser.add_argument("--short", action="store_true", help="a few seconds each, for continuous integration")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    arguments = parser.parse_args()
+    report = BENCHMARKS[arguments.name](arguments.short)
+    print(report.table())
+    if arguments.json is not None:
+        arguments.json.write_text(report.json())
+
+
+if __name__ == "__main__":
+    main()

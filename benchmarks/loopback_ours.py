@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our whole way: camera slot, shared encoder, WebRTC session to session, sink."""
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Literal
+
+import numpy as np
+
+from benchmarks.scene import LatencyLog, Scene
+from callagent.media import CameraSlot, LocalStreams, MicrophoneSlot, VideoSettings
+from callagent.ports import (
+    AudioFrame,
+    Codec,
+    EncodedSink,
+    EncodedStream,
+    FrameSink,
+    Layer,
+    MediaSessionState,
+    NetworkReport,
+    PeerKey,
+    PixelFormat,
+    Plane,
+    SourceState,
+    TrackInfo,
+    VideoFrame,
+    VideoMode,
+)
+from callagent.rtc import RtcSettings, WebRtcSessionFactory
+from callagent.rtc.session import WebRtcSession
+
+FPS = 30
+BITRATE_BPS = 1_500_000
+
+
+class SceneCamera:
+    """A `ports.VideoSource` of the scene, on a thread of its own."""
+
+    name = "scene"
+    reason = ""
+
+    def __init__(self, scene: Scene, log: LatencyLog) -> None:
+        self._scene = scene
+        self._log = log
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def state(self) -> SourceState:
+        return SourceState.OFF if self._thread is None else SourceState.LIVE
+
+    def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
+        self._ended.clear()
+        self._thread = threading.Thread(target=self._run, args=(sink,), name="scene")
+        self._thread.start()
+        return mode
+
+    def wait_ended(self, timeout_s: float | None = None) -> bool:
+        return self._ended.wait(timeout_s)
+
+    def close(self) -> None:
+        self._ended.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self, sink: FrameSink) -> None:
+        width, height = self._scene.width, self._scene.height
+        began, counter = time.monotonic(), 0
+        while not self._ended.wait(max(0.0, began + counter / FPS - time.monotonic())):
+            data = self._scene.picture(counter).data.cast("B")
+            luma, chroma = width * height, width * height // 4
+            planes = (
+                Plane(data[:luma], width),
+                Plane(data[luma : luma + chroma], width // 2),
+                Plane(data[luma + chroma :], width // 2),
+            )
+            captured = self._log.capture(counter)
+            sink.put(VideoFrame(PixelFormat.I420, width, height, planes, captured))
+            counter += 1
+
+
+class Off:
+    """An `EncodedStream` that never gives anything: microphone and camera switched off."""
+
+    layer = Layer.HIGH
+
+    def __init__(self, codec: Codec) -> None:
+        self.codec = codec
+
+    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+        return lambda: None
+
+    def request_key_frame(self, peer: str) -> None: ...
+
+    def report(self, peer: str, report: NetworkReport) -> None: ...
+
+
+class OneWay:
+    """A `LocalMedia` with picture only, or with nothing."""
+
+    def __init__(self, streams: LocalStreams | None) -> None:
+        self._streams = streams
+
+    def video(self, codec: Codec, layer: Layer) -> EncodedStream:
+        return Off(codec) if self._streams is None else self._streams.video(codec, layer)
+
+    def audio(self) -> EncodedStream:
+        return Off(Codec.OPUS)
+
+
+class Sinks:
+    """A `RemoteMedia` that logs pictures."""
+
+    def __init__(self, log: LatencyLog) -> None:
+        self._log = log
+
+    def video_sink(self, peer: PeerKey, track: TrackInfo) -> "Sinks":
+        return self
+
+    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> "Sinks":
+        return self
+
+    def release(self, peer: PeerKey) -> None: ...
+
+    def put(self, frame: VideoFrame | AudioFrame) -> None:
+        if isinstance(frame, VideoFrame):
+            plane = frame.planes[0]
+            luma = np.frombuffer(plane.data, np.uint8).reshape(-1, plane.stride)
+            self._log.arrive(luma[: frame.height, : frame.width])
+
+    def on_media_state(self, peer: PeerKey, state: MediaSessionState) -> None: ...
+
+    def on_first_frame(self, peer: PeerKey, kind: Literal["audio", "video"]) -> None: ...
+
+
+class OurCall:
+    def __init__(self, sender: WebRtcSession) -> None:
+        self._sender = sender
+        self._bytes = 0
+
+    def bytes_sent(self) -> int:
+        return self._bytes
+
+    async def count(self) -> None:
+        while True:
+            self._bytes = int((await self._sender.statistics()).get("video_bytes_sent", 0))
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def connect(codec: str, scene: Scene, log: LatencyLog) -> AsyncIterator[OurCall]:
+    camera = CameraSlot()
+    camera.set_source(SceneCamera(scene, log))
+    camera.start(VideoMode(scene.width, scene.height, FPS))
+    streams = LocalStreams(
+        camera, MicrophoneSlot(), VideoSettings(scene.width, scene.height, FPS, BITRATE_BPS)
+    )
+    settings, sinks = RtcSettings(video_codecs=(Codec(codec),)), Sinks(log)
+    a, b = (
+        WebRtcSessionFactory(OneWay(local), sinks, settings).create(
+            PeerKey("benchmark", session, session, 1), "benchmark", (), sinks
+        )
+        for local, session in ((streams, "a"), (None, "b"))
+    )
+    await a.set_answer(await b.create_answer(await a.create_offer()))
+    call = OurCall(a)
+    counting = asyncio.create_task(call.count())
+    try:
+        yield call
+    finally:
+        counting.cancel()
+        await asyncio.gather(counting, return_exceptions=True)
+        await a.close()
+        await b.close()
+        camera.stop()
+        streams.wait_stopped(2)
