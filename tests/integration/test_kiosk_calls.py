@@ -116,9 +116,11 @@ async def test_mute_and_camera_off_are_for_this_call_only(service: Service) -> N
             await control.set_microphone(False)
             await control.set_camera(False)
         await ben.until(
-            lambda status: status.call is not None
-            and not status.call.peers[0].audio_available
-            and not status.call.peers[0].video_available,
+            lambda status: (
+                status.call is not None
+                and not status.call.peers[0].audio_available
+                and not status.call.peers[0].video_available
+            ),
             "ben was not told",
         )
         status = await anna.until_state("connected")
