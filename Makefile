@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make run    set up and run the demo: call service and kiosk on this machine (ARGS=--check: one call, then stop)
 # make test   set up and run every check and test (ARGS='-m smoke' or any other pytest arguments)
-# make fresh  prove both in a clean Debian root
+# make fresh  prove both in clean Debian roots (SUITES=trixie: in that one only)
 
 SHELL := /bin/bash
 # Debian's own interpreter, never just the first in PATH: its gi, gpiod and alsaaudio fit only that one.
@@ -9,6 +9,7 @@ PYTHON := /usr/bin/python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+SUITES ?= bookworm trixie
 
 .PHONY: run test check pytest fresh clean
 
@@ -29,7 +30,7 @@ pytest: $(VENV)/installed-test
 
 fresh:
 	.ci/packages fresh
-	tests/fresh/run
+	set -e; for suite in $(SUITES); do SUITE=$$suite tests/fresh/run; done
 
 clean:
 	rm -rf $(VENV)
