@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.chromium import Chromium, chromium, chromium_path
+from tests.browser.chromium import Chromium, chromium
 from tests.browser.clips import write_clip, write_tone
 from tests.browser.service import RunningService, running_service
 
@@ -22,8 +22,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.browser)
-            if chromium_path() is None:
-                item.add_marker(pytest.mark.skip(reason="Debian's chromium is not installed"))
 
 
 @pytest.fixture(scope="session")

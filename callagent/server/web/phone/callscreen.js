@@ -56,9 +56,8 @@ export class CallScreen {
 
   /** Place a call; rejects with a CallError when it is refused. */
   async start(userId, mediaType) {
-    const calling = this.#engine.calls({ userIdList: [userId], mediaType });
     try {
-      await calling;
+      await this.#engine.calls({ userIdList: [userId], mediaType });
     } catch (error) {
       if (this.#screen.dataset.phase === "outgoing") this.close();
       throw error;
@@ -66,7 +65,7 @@ export class CallScreen {
   }
 
   /** The signalling connection came or went. */
-  connection(_state) {
+  connectionChanged() {
     this.#render();
   }
 
@@ -256,7 +255,7 @@ export class CallScreen {
     this.#screen.dataset.picture = String(picture);
     byId("call-title").textContent = byId("call-name").textContent = name;
     byId("call-status").textContent = this.#status(phase, state, peer, picture);
-    this.#renderChip(phase, peer, picture);
+    this.#renderChip(phase, peer);
     this.#renderHint(phase);
     this.#local.hidden = phase === "ended" || !this.#local.srcObject;
     face(byId("mute"), microphoneOn ? texts.mute : texts.unmute, microphoneOn ? "mic" : "mic-off");
@@ -287,7 +286,7 @@ export class CallScreen {
     return this.#mediaType === MediaType.VIDEO ? texts.peerCameraOff : texts.audioOnly;
   }
 
-  #renderChip(phase, peer, _picture) {
+  #renderChip(phase, peer) {
     const chip = byId("call-chip");
     let text = "";
     if (phase !== "ended" && this.#engine.connectionState === "reconnecting") text = texts.reconnectingSelf;

@@ -135,7 +135,7 @@ class Phone {
     const status = byId("me-status");
     status.textContent = texts.connection[state];
     status.dataset.state = state;
-    this.callScreen.connection(state);
+    this.callScreen.connectionChanged();
     if (state === "closed") this.#signedInOnce = false;
     if (state === "online" && this.#signedInOnce) {
       // Presence is of the moment: what changed while the connection was away has to be asked for.

@@ -36,6 +36,7 @@ export class CallEngine extends EventTarget {
   #userId = null;
   #videoCodecs;
   #cancelDeadline = () => {};
+  #announcing = Promise.resolve();
 
   /**
    * @param options.source where tracks come from: {open(kind: "microphone"|"camera"): Promise<MediaStreamTrack>}
@@ -310,12 +311,18 @@ export class CallEngine extends EventTarget {
     this.#signalling.request("hangup", { callId }, options).catch(() => {});
   }
 
-  #announce({ audio, video }) {
-    const { callId, status, leaving } = this.#state;
-    if (status !== CallStatus.CONNECTED || leaving) return;
-    this.#signalling
-      .request("setTracks", { callId, audio, video }, { resend: true })
+  /** One announcement at a time, the newest last: the service refuses to do the same thing twice at once. */
+  #announce(available) {
+    const { callId } = this.#state;
+    this.#announcing = this.#announcing
+      .then(() => this.#setTracks(callId, available))
       .catch((error) => this.#state.callId === callId && this.#error(error));
+  }
+
+  async #setTracks(callId, { audio, video }) {
+    const { callId: current, status, leaving } = this.#state;
+    if (current !== callId || status !== CallStatus.CONNECTED || leaving) return;
+    await this.#signalling.request("setTracks", { callId, audio, video }, { resend: true });
   }
 
   /** The service takes a member for sending what the call is for; say so only where that is wrong. */
