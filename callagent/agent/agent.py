@@ -22,13 +22,14 @@ from callagent.ports import Codec
 from callagent.protocol import control as api
 from callagent.protocol.enums import MediaType, Platform
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.replies import CallsData, HistoryData
+from callagent.protocol.replies import HistoryData
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
 
 logger = logging.getLogger(__name__)
 
 SLOTS_EVENT = "slotsChanged"
 """The agent's own event: a camera, microphone or speaker slot changed its state."""
+DEFAULT_RING_S = 30
 CAPABILITIES = ("calls", "video", "h264", "vp8", "opus")
 
 
@@ -88,7 +89,7 @@ class Agent:
     async def devices(self) -> api.DevicesData:
         return await asyncio.to_thread(devices_report, self.studio)
 
-    async def call(self, request: api.CallRequest) -> CallsData:
+    async def call(self, request: api.CallRequest) -> api.CallStartedData:
         configured = MediaType.VIDEO if self._config.call.media_type == "video" else MediaType.AUDIO
         timeout = self._config.call.timeout_s if request.timeout is None else request.timeout
         call_id = await self.engine.calls(
@@ -96,7 +97,7 @@ class Agent:
             request.media_type or configured,
             CallParams(timeout=timeout, user_data=request.user_data),
         )
-        return CallsData(call_id=call_id, room_id=call_id, timeout=timeout or 30)
+        return api.CallStartedData(call_id=call_id, timeout=timeout or DEFAULT_RING_S)
 
     async def answer(self) -> api.CommandData:
         call_id = self.engine.state.call_id

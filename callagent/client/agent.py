@@ -14,7 +14,7 @@ from callagent.protocol import control as api
 from callagent.protocol.base import Wire
 from callagent.protocol.enums import MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.replies import CallsData, HistoryData
+from callagent.protocol.replies import HistoryData
 
 DEFAULT_TIMEOUT_S = 15.0
 """Longer than the agent waits for the call service."""
@@ -68,14 +68,14 @@ class AgentClient:
         media_type: MediaType | None = None,
         timeout_s: int | None = None,
         user_data: str = "",
-    ) -> CallsData:
+    ) -> api.CallStartedData:
         """Call users; None takes the agent's configured default. Returns when the service took the call."""
         body: dict[str, object] = {"userIdList": list(user_ids), "userData": user_data}
         if media_type is not None:
             body["mediaType"] = int(media_type)
         if timeout_s is not None:
             body["timeout"] = timeout_s
-        return await self._ask(CallsData, "POST", api.CALL_PATH, body)
+        return await self._ask(api.CallStartedData, "POST", api.CALL_PATH, body)
 
     async def answer(self) -> api.CommandData:
         return await self._ask(api.CommandData, "POST", api.ANSWER_PATH)

@@ -16,7 +16,7 @@ from pydantic.json_schema import models_json_schema
 from callagent.protocol.base import ShortText, Wire
 from callagent.protocol.enums import CallRole, MediaType
 from callagent.protocol.errors import ErrorCode
-from callagent.protocol.replies import CallsData, HistoryData
+from callagent.protocol.replies import HistoryData
 
 STATUS_PATH = "/v1/status"
 DEVICES_PATH = "/v1/devices"
@@ -147,13 +147,21 @@ class DevicesData(Wire):
 
 
 class CallRequest(Wire):
-    """Body of POST /v1/call; answered with `CallsData`. Absent fields come from the configuration."""
+    """Body of POST /v1/call; answered with `CallStartedData`. Absent fields come from the configuration."""
 
     user_id_list: list[str]
     media_type: Literal[MediaType.AUDIO, MediaType.VIDEO] | None = None
     timeout: int | None = None
     """Seconds it rings; 10 to 600, 0 means 30."""
     user_data: Annotated[str, StringConstraints(max_length=4096)] = ""
+
+
+class CallStartedData(Wire):
+    """Answer of POST /v1/call."""
+
+    call_id: str
+    timeout: int
+    """Seconds it rings."""
 
 
 class CommandData(Wire):
@@ -238,7 +246,7 @@ class Operation:
 OPERATIONS = (
     Operation("get", STATUS_PATH, "What the agent does now", None, StatusData),
     Operation("get", DEVICES_PATH, "Cameras, microphones and speakers present now", None, DevicesData),
-    Operation("post", CALL_PATH, "Call one or more users", CallRequest, CallsData),
+    Operation("post", CALL_PATH, "Call one or more users", CallRequest, CallStartedData),
     Operation("post", ANSWER_PATH, "Accept the call that rings", None, CommandData),
     Operation("post", REJECT_PATH, "Refuse the call that rings", None, CommandData),
     Operation("post", HANGUP_PATH, "End, cancel or refuse the call, whatever its state", None, CommandData),

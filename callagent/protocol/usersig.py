@@ -84,7 +84,7 @@ def verify_usersig(usersig: str, app_id: int, secret: str, user_id: str, now: fl
     if claims.app_id != app_id or claims.user_id != user_id:
         raise _invalid("it was made for another app or user")
     expected = _signature(app_id, secret, user_id, claims.issued_at, claims.expire_s, body.get("TLS.userbuf"))
-    if not hmac.compare_digest(str(body.get("TLS.sig")).encode(), expected.encode()):
+    if not hmac.compare_digest(str(body.get("TLS.sig")).encode("utf-8", "replace"), expected.encode()):
         raise _invalid("its signature is wrong")
     if (time.time() if now is None else now) >= claims.expires_at:
         raise CallAgentError(ErrorCode.USERSIG_EXPIRED, "The UserSig has expired", "userSig")

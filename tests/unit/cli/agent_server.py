@@ -14,7 +14,7 @@ from callagent.protocol import control as api
 from callagent.protocol.base import Wire
 from callagent.protocol.enums import CallResult, CallRole, MediaType, RecentCallResult
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.replies import CallsData, HistoryData, HistoryEntry
+from callagent.protocol.replies import HistoryData, HistoryEntry
 
 CALL_ID = "0b0e8f0e-7c0c-4f0a-9d4e-1f2a3b4c5d6e"
 STATUS = api.StatusData(
@@ -126,7 +126,7 @@ async def agent_server(path: Path) -> AsyncIterator[AgentServer]:
     }.items():
         app.router.add_get(operation, server.answers(answer))
     for operation, answer in {
-        api.CALL_PATH: CallsData(call_id=CALL_ID, room_id=1, timeout=30),
+        api.CALL_PATH: api.CallStartedData(call_id=CALL_ID, timeout=30),
         api.ANSWER_PATH: command,
         api.REJECT_PATH: command,
         api.HANGUP_PATH: command,
