@@ -38,7 +38,6 @@ async def test_a_device_that_comes_later_is_found(monkeypatch: pytest.MonkeyPatc
     try:
         await until_state(slot, SourceState.ABSENT)
         assert slot.reason == "No microphone is plugged in"
-        assert binding.chosen is None
         async with asyncio.timeout(10):
             while looks < 3:
                 await asyncio.sleep(0.01)
