@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ import aiohttp
 import yaml
 
 from callagent.client import AgentClient, AgentUnreachable
+from callagent.config import load_server_config
 from callagent.protocol import control as api
+from callagent.protocol.usersig import make_usersig
+from callagent.server.accounts import Accounts
 
 START_S = 30.0
 APP_ID = 1400000001
@@ -93,10 +97,8 @@ class Service:
             )
         )
         self.program = Program("service", ["serve", "-c", str(self.config)], folder)
-
-    @property
-    def ca(self) -> Path:
-        return self.folder / "storage" / "ca.crt"
+        self.secret = ""
+        """The app's secret key, once the service is up."""
 
     @property
     def http_url(self) -> str:
@@ -108,6 +110,8 @@ class Service:
 
     async def ready(self) -> None:
         await until(self._healthy, START_S, lambda: f"the service is not up:\n{self.program.tail()}")
+        async with Accounts.open(load_server_config(self.config).storage.database_url) as accounts:
+            self.secret = await accounts.secret(APP_ID)
 
     async def _healthy(self) -> bool:
         assert self.program.running, self.program.tail()
@@ -117,16 +121,15 @@ class Service:
         except aiohttp.ClientError:
             return False
 
-    async def usersig(self, user: str) -> str:
-        """A ticket made as an administrator would: by the command line on the service's machine."""
-        done = await asyncio.create_subprocess_exec(
-            sys.executable,
-            *("-m", "callagent", "token", user, "-c", str(self.config)),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await done.communicate()
-        assert done.returncode == 0
-        return output.decode().strip()
+    def ticket(self, user: str, *, expire_s: int = 3600, age_s: float = 0) -> str:
+        """A UserSig made `age_s` seconds ago, as the secret's holder would."""
+        return make_usersig(APP_ID, self.secret, user, expire_s, now=time.time() - age_s)
+
+    def command(self, *arguments: str) -> str:
+        """Run `callagent ...` on this service's configuration; what it printed."""
+        command = [sys.executable, "-m", "callagent", *arguments, "-c", str(self.config)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+        return done.stdout.strip()
 
 
 class Kiosk:

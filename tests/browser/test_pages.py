@@ -11,7 +11,8 @@ from playwright.async_api import Page, expect
 from callagent.protocol.requests import PROTOCOL_VERSION
 from tests.browser.chromium import FOREIGN_HOST, Chromium, chromium
 from tests.browser.phone import Phone, wait_until
-from tests.browser.service import APP_ID, RunningService
+from tests.browser.service import RunningService
+from tests.programs import APP_ID
 
 _OVERFLOW = """() => {
   const wide = document.documentElement.scrollWidth > innerWidth;

@@ -73,7 +73,7 @@ async def test_the_service_comes_later(tmp_path: Path) -> None:
     """A kiosk that was switched on before its service logs in by itself, and says meanwhile what is wrong."""
     service = Service(tmp_path)
     async with running(service):
-        ticket = await service.usersig("lobby")
+        ticket = service.ticket("lobby")
         await service.program.stop()
         kiosk = Kiosk("lobby", ticket, service.http_url, tmp_path)
         kiosk.program.launch()
@@ -93,7 +93,7 @@ async def test_the_service_comes_later(tmp_path: Path) -> None:
 
 
 async def test_a_second_agent_on_the_same_socket_says_so(service: Service) -> None:
-    ticket = await service.usersig("lobby")
+    ticket = service.ticket("lobby")
     kiosk = Kiosk("lobby", ticket, service.http_url, service.folder)
     async with running(kiosk):
         second = await asyncio.to_thread(callagent, "run", "-c", str(kiosk.config))
@@ -113,8 +113,8 @@ async def test_no_devices_at_all_prevent_no_call(service: Service) -> None:
         "microphone": {"device": "none"},
         "speaker": {"device": "none"},
     }
-    bare = Kiosk("bare", await service.usersig("bare"), service.http_url, service.folder, **none)
-    peer = Kiosk("peer", await service.usersig("peer"), service.http_url, service.folder)
+    bare = Kiosk("bare", service.ticket("bare"), service.http_url, service.folder, **none)
+    peer = Kiosk("peer", service.ticket("peer"), service.http_url, service.folder)
     async with running(bare, peer):
         async with peer.client() as control:
             await control.call(["bare"])
@@ -136,8 +136,8 @@ async def test_no_devices_at_all_prevent_no_call(service: Service) -> None:
 
 
 async def test_commands_in_the_wrong_state_leave_the_call_alone(service: Service) -> None:
-    anna = Kiosk("anna", await service.usersig("anna"), service.http_url, service.folder)
-    ben = Kiosk("ben", await service.usersig("ben"), service.http_url, service.folder)
+    anna = Kiosk("anna", service.ticket("anna"), service.http_url, service.folder)
+    ben = Kiosk("ben", service.ticket("ben"), service.http_url, service.folder)
     async with running(anna, ben):
         async with anna.client() as control:
             for command in (control.answer(), control.reject(), control.hangup(), control.set_camera(True)):
@@ -176,7 +176,7 @@ async def test_the_service_names_a_port_that_is_taken(tmp_path: Path) -> None:
 async def test_bad_requests_on_the_control_socket(service: Service) -> None:
     import aiohttp
 
-    kiosk = Kiosk("lobby", await service.usersig("lobby"), service.http_url, service.folder)
+    kiosk = Kiosk("lobby", service.ticket("lobby"), service.http_url, service.folder)
     async with running(kiosk):
         connector = aiohttp.UnixConnector(str(kiosk.socket))
         async with aiohttp.ClientSession("http://agent", connector=connector) as web:

@@ -25,9 +25,9 @@ async def service(tmp_path: Path) -> AsyncIterator[Service]:
         yield service
 
 
-async def kiosk(service: Service, user: str, **sections: Any) -> Kiosk:
+def kiosk(service: Service, user: str, **sections: Any) -> Kiosk:
     tone = {"microphone": {"virtual": {"tone_hz": TONES_HZ[user]}}}
-    return Kiosk(user, await service.usersig(user), service.http_url, service.folder, **(tone | sections))
+    return Kiosk(user, service.ticket(user), service.http_url, service.folder, **(tone | sections))
 
 
 async def connect(caller: Kiosk, callee: Kiosk) -> None:
@@ -66,7 +66,7 @@ async def last_record(kiosk: Kiosk) -> Any:
 @pytest.mark.smoke
 async def test_a_whole_call_between_two_kiosks(service: Service, codec: str) -> None:
     video = {"video": {"codecs": [codec]}}
-    anna, ben = await kiosk(service, "anna", **video), await kiosk(service, "ben", **video)
+    anna, ben = kiosk(service, "anna", **video), kiosk(service, "ben", **video)
     async with running(anna, ben):
         await connect(anna, ben)
         await media_flows(ben, anna)
@@ -87,7 +87,7 @@ async def test_a_whole_call_between_two_kiosks(service: Service, codec: str) -> 
 
 
 async def test_an_audio_call_opens_no_camera(service: Service) -> None:
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         async with anna.client() as control:
             await control.call(["ben"], media_type=MediaType.AUDIO)
@@ -108,7 +108,7 @@ async def test_an_audio_call_opens_no_camera(service: Service) -> None:
 
 async def test_mute_and_camera_off_are_for_this_call_only(service: Service) -> None:
     """Behaviour.md, what users hit, 2: the second call inherits the first one's state."""
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
         await media_flows(ben, anna)
@@ -140,7 +140,7 @@ async def test_mute_and_camera_off_are_for_this_call_only(service: Service) -> N
 
 
 async def test_reject_and_cancel_are_told_and_recorded(service: Service) -> None:
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         for by, result, seen_as in (
             (ben, CallResult.REJECT, RecentCallResult.INCOMING),
@@ -158,8 +158,8 @@ async def test_reject_and_cancel_are_told_and_recorded(service: Service) -> None
 
 
 async def test_a_policy_answers_by_itself(service: Service) -> None:
-    anna = await kiosk(service, "anna")
-    ben = await kiosk(service, "ben", answer={"mode": "auto", "from": ["anna"], "delay_s": 0.5})
+    anna = kiosk(service, "anna")
+    ben = kiosk(service, "ben", answer={"mode": "auto", "from": ["anna"], "delay_s": 0.5})
     async with running(anna, ben):
         async with anna.client() as control:
             await control.call(["ben"])
@@ -170,7 +170,7 @@ async def test_a_policy_answers_by_itself(service: Service) -> None:
 
 async def test_the_service_is_killed_while_it_rings(service: Service) -> None:
     """The ring timer is durable: ringing ends on time, although the service died in between."""
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         began = time.monotonic()
         async with anna.client() as control:
@@ -189,7 +189,7 @@ async def test_the_service_is_killed_while_it_rings(service: Service) -> None:
 
 async def test_the_service_is_killed_in_a_call(service: Service) -> None:
     """Media goes on while the service is away; the hang-up afterwards is recorded."""
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
         await media_flows(ben, anna)
@@ -209,7 +209,7 @@ async def test_the_service_is_killed_in_a_call(service: Service) -> None:
 
 async def test_an_agent_is_killed_in_a_call(service: Service) -> None:
     """The program started anew means the old session is lost: the other side is told at once."""
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
         await media_flows(ben, anna)
@@ -223,7 +223,7 @@ async def test_an_agent_is_killed_in_a_call(service: Service) -> None:
 
 
 async def test_an_agent_that_never_comes_back_is_lost_after_its_time(service: Service) -> None:
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
         anna.program.kill()
@@ -235,7 +235,7 @@ async def test_an_agent_that_never_comes_back_is_lost_after_its_time(service: Se
 
 
 async def test_sigterm_hangs_up_with_an_end_event(service: Service) -> None:
-    anna, ben = await kiosk(service, "anna"), await kiosk(service, "ben")
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
         events = asyncio.create_task(_end_event(ben))
