@@ -2,12 +2,13 @@
 """The engine against a scripted service: ordering, observers, closing, what it tells of itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from callagent.call import engine as engine_module
 from callagent.call.credentials import FixedUserSig
 from callagent.call.engine import CallEngine, EngineSettings
 from callagent.call.model import CallState, LoginState
@@ -54,6 +55,15 @@ class Rig:
                     return found[count - 1]
                 self._more.clear()
                 await self._more.wait()
+
+
+@pytest.fixture(autouse=True)
+def hasty(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """The scripted service seldom answers a farewell; most tests need not wait for that."""
+    with monkeypatch.context() as patch:
+        patch.setattr(engine_module, "FAREWELL_WAIT_S", 0.05)
+        patch.setattr(engine_module, "CLOSE_WAIT_S", 0.5)
+        yield patch
 
 
 @pytest.fixture
@@ -213,7 +223,10 @@ async def test_dead_media_asks_for_a_new_epoch(service: ScriptedService) -> None
         assert (await line.receive("renegotiate"))["reason"] == "silence"
 
 
-async def test_close_hangs_up_logs_out_and_leaves_nothing(service: ScriptedService) -> None:
+async def test_close_hangs_up_logs_out_and_leaves_nothing(
+    service: ScriptedService, hasty: pytest.MonkeyPatch
+) -> None:
+    hasty.undo()
     async with online(service) as (rig, line):
         await connect(rig, line)
         closing = asyncio.create_task(rig.engine.close())
@@ -225,7 +238,10 @@ async def test_close_hangs_up_logs_out_and_leaves_nothing(service: ScriptedServi
         assert not rig.media.open
 
 
-async def test_close_does_not_wait_for_a_service_that_is_silent(service: ScriptedService) -> None:
+async def test_close_does_not_wait_for_a_service_that_is_silent(
+    service: ScriptedService, hasty: pytest.MonkeyPatch
+) -> None:
+    hasty.undo()
     async with online(service) as (rig, line):
         await connect(rig, line)
         began = asyncio.get_running_loop().time()
