@@ -16,7 +16,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtcdtlstransport import RTCDtlsTransport
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, TimestampMapper, decoder_worker
+from aiortc.rtcrtpreceiver import RemoteStreamTrack, decoder_worker
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
@@ -31,6 +31,7 @@ from aiortc.rtp import (
 
 from callagent.ports import NetworkReport
 from callagent.rtc import aiortc_compat as compat
+from callagent.rtc.receive_queues import ReceivedFrame
 
 
 def parameters(function: Callable[..., object]) -> list[str]:
@@ -136,11 +137,25 @@ async def test_the_video_receiver_decodes_through_our_buffer_and_queue(
     compat.replace_private(receiver, RTCRtpReceiver, "__decoder_thread", None)
 
 
-async def test_the_decoder_error_asks_for_a_key_frame(transceiver: RTCRtpTransceiver) -> None:
-    error = compat.private(transceiver.receiver, RTCRtpReceiver, "__decoder_error")
-    assert isinstance(error, threading.Event)
-    mapper = compat.private(transceiver.receiver, RTCRtpReceiver, "__timestamp_mapper")
-    assert isinstance(mapper, TimestampMapper)
+async def test_a_decoder_that_is_behind_asks_for_a_key_frame(
+    transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    receiver = transceiver.receiver
+    decoder_queue = compat.release_on_marker(receiver, 1)
+    codec = RTCRtpCodecParameters("video/VP8", 90000, payloadType=97)
+    compat.private(receiver, RTCRtpReceiver, "__codecs")[97] = codec
+    asked: list[int] = []
+
+    async def send_rtcp_pli(media_ssrc: int) -> None:
+        asked.append(media_ssrc)
+
+    monkeypatch.setattr(receiver, "_send_rtcp_pli", send_rtcp_pli)
+    for number in range(2):
+        decoder_queue.put((codec, ReceivedFrame(b"", number, key=number == 0)))
+    packet = RtpPacket(97, marker=1, sequence_number=1, timestamp=1)
+    packet.ssrc, packet.payload = 77, b"\x10\x00key"
+    await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
+    assert asked == [77]
 
 
 async def test_audio_decoder_queue_is_replaced(connection: RTCPeerConnection) -> None:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What `python -m benchmarks` prints and writes."""
+
+import json
+
+import pytest
+
+from benchmarks.report import Figure, Report
+
+
+def test_the_json_has_exactly_the_agreed_fields() -> None:
+    report = Report("loopback", [Figure("latency", "ms", 8.0, {"aiortc": 40.0}, 15.0)])
+    body = json.loads(report.json())
+    assert list(body) == ["benchmark", "commit", "machine", "figures"]
+    assert body["benchmark"] == "loopback"
+    assert body["figures"] == [
+        {
+            "name": "latency",
+            "unit": "ms",
+            "ours": 8.0,
+            "peers": {"aiortc": 40.0},
+            "ratio": {"aiortc": 0.2},
+            "target": 15.0,
+            "ok": True,
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ours", "target", "more_is_better", "ok"),
+    [
+        (15.0, 15.0, False, True),
+        (15.1, 15.0, False, False),
+        (28.0, 29.0, True, False),
+        (9.0, None, False, None),
+    ],
+)
+def test_ok_is_the_truth(ours: float, target: float | None, more_is_better: bool, ok: bool | None) -> None:
+    assert Figure("f", "ms", ours, {}, target, more_is_better).ok is ok
+
+
+def test_the_table_tells_what_missed_its_target() -> None:
+    figures = [
+        Figure("latency", "ms", 20.0, {"aiortc": 40.0}, 15.0),
+        Figure("CPU", "%", 3.0, {"aiortc": 0.0}),
+    ]
+    lines = Report("loopback", figures).table().splitlines()
+    assert lines[0].startswith("loopback · ")
+    assert lines[2].split() == ["latency", "ms", "20.0", "40.0", "0.50", "≤", "15", "NO"]
+    assert lines[3].split() == ["CPU", "%", "3.0", "0.0", "-"]
