@@ -38,5 +38,9 @@ class Vp8Encoder(FfmpegVideoEncoder):
             "qmax": "56",
         }
 
+    def _threads(self) -> int:
+        """Row threads of libvpx spin while they wait: two stutter on two cores, and cost more than one (measured)."""
+        return 1
+
     def _must_reopen(self) -> bool:
         return abs(self._target_bps - self._opened_bps) > _SAME_RATE * self._opened_bps
