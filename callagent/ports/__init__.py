@@ -7,7 +7,7 @@ the implementations in.
 """
 
 from callagent.ports.clock import Clock, MonotonicClock
-from callagent.ports.encoded import Codec, EncodedFrame, EncodedStream, Layer, NetworkReport
+from callagent.ports.encoded import Codec, EncodedFrame, EncodedSink, EncodedStream, Layer, NetworkReport
 from callagent.ports.frames import AudioFrame, PixelFormat, Plane, VideoFrame
 from callagent.ports.session import (
     Candidate,
@@ -23,7 +23,7 @@ from callagent.ports.session import (
     TrackInfo,
     TrackSource,
 )
-from callagent.ports.sinks import AudioSink, EncodedSink, FrameSink
+from callagent.ports.sinks import AudioSink, FrameSink
 from callagent.ports.sources import (
     AudioOutput,
     AudioPull,

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from callagent.ports.sinks import EncodedSink
-
 
 class Codec(StrEnum):
     """RTP payload names (RFC 6184, RFC 7741, RFC 7587)."""
@@ -46,6 +44,17 @@ class NetworkReport:
     fraction_lost: float | None = None
     """0.0 to 1.0 since the last report."""
     round_trip_s: float | None = None
+
+
+class EncodedSink(Protocol):
+    """Takes encoded frames of one stream: one peer's RTP sender, a recorder."""
+
+    def put(self, frame: EncodedFrame) -> None:
+        """Hand over one encoded frame, from any thread; returns at once, never raises.
+
+        A sink that must drop drops up to the next key frame.
+        """
+        ...
 
 
 class EncodedStream(Protocol):
