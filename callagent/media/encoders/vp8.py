@@ -39,7 +39,7 @@ class Vp8Encoder(FfmpegVideoEncoder):
         }
 
     def _threads(self) -> int:
-        """Its row threads spin while they wait: two stutter on two cores, and cost more than one (measured)."""
+        """Its row threads spin while they wait: two stutter on two cores and cost more than one."""
         return 1
 
     def _must_reopen(self) -> bool:
