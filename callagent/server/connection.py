@@ -31,6 +31,7 @@ class Outbox:
         self._wake = asyncio.Event()
         self._held: list[Event | Signal | PresenceChange] | None = None
         self._log: ReadLog | None = None
+        self._newest = 0
         self._behind = False
         self._later: deque[Signal | PresenceChange] = deque(maxlen=MAX_QUEUED)
         self._closing = False
@@ -71,7 +72,9 @@ class Outbox:
     def event(self, event: Event) -> None:
         if self._held is not None:
             self._held.append(event)
-        elif self._log is not None and not self._behind and event.seq == self.sent_seq + 1:
+            return
+        self._newest = max(self._newest, event.seq)
+        if self._log is not None and not self._behind and event.seq == self.sent_seq + 1:
             self._send_event(event)
         elif event.seq > self.sent_seq:
             self._behind = True
@@ -112,12 +115,13 @@ class Outbox:
                 return
 
     async def _catch_up(self, log: ReadLog, send: Callable[[str], Awaitable[None]]) -> None:
-        self._behind = False
-        stored = await log(self.sent_seq)
-        missed = [event for event in stored if event.seq > self.sent_seq]
+        # Until the log is read everything waits for it: what the bus brings now would go out too early.
+        known = self._newest
+        missed = [event for event in await log(self.sent_seq) if event.seq > self.sent_seq]
         if missed:
-            # What the bus brings meanwhile is either among these or follows them in the queue.
             self.sent_seq = missed[-1].seq
+        # What was stored before the reading began is read, or gone with the session.
+        self._behind = self._newest > max(known, self.sent_seq)
         for event in missed:
             await _in_time(send, event)
         while self._later and not self._behind:

@@ -81,7 +81,11 @@ def _explained(
 ) -> tuple[ErrorCode, str, str | None]:
     if isinstance(error, RecursionError):
         return ErrorCode.MALFORMED_MESSAGE, "Nested too deeply", None
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    errors = error.errors(include_url=False, include_context=False, include_input=False)
+    # A union has an error for each of its types: the one whose type fits names the wrong value.
+    of_field = [one for one in errors if one["loc"][:1] == errors[0]["loc"][:1]]
+    values = [one for one in of_field if not one["type"].endswith(_WRONG_SHAPE)]
+    first = values[0] if values and values[0]["loc"][0] in _UNIONS else errors[0]
     wrong_value = model is Calls and not first["type"].endswith(_WRONG_SHAPE)
     code = ErrorCode.PARAM_INVALID if wrong_value else ErrorCode.MALFORMED_MESSAGE
     return code, first["msg"], _path(first["loc"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from callagent.server.signalling import SignallingConnection
 
 HOUSEKEEPING_S = 5.0
-DRAIN_S = 2.0
+DRAIN_S = 1.0
 """How long `close` waits for connections to take their bye."""
 
 logger = logging.getLogger(__name__)
@@ -171,11 +171,12 @@ class CallService:
                 pass
             try:
                 await self.sessions.trim()
-                await self._dismiss_vanished()
+                await self.release_vanished()
             except SQLAlchemyError:
                 logger.exception("housekeeping failed; once more in %.0f s", HOUSEKEEPING_S)
 
-    async def _dismiss_vanished(self) -> None:
+    async def release_vanished(self) -> None:
+        """Let go of connections whose session is no more."""
         for key in await self.sessions.vanished(self.bus.sessions):
             subscriber = self.bus.subscriber(key)
             if subscriber is not None:

@@ -71,22 +71,27 @@ class SignallingConnection:
         reader = asyncio.create_task(self._read(), name="signalling reader")
         writer = asyncio.create_task(self.outbox.write(self._send), name="signalling writer")
         worker = asyncio.create_task(self._work(), name="signalling worker")
+        tasks = {reader, writer, worker}
         try:
-            await asyncio.wait({reader, writer, worker}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             reader.cancel()
             await asyncio.wait({reader})
             await self._finish(worker)
             await self._end(writer)
-            for task in (reader, writer, worker):
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            for task in tasks:
                 _report(task)
 
     async def _finish(self, worker: asyncio.Task[None]) -> None:
         """Let the worker do what was asked before the end, then leave the session."""
         while not worker.done() and self._pending.full():
             await asyncio.wait({worker}, timeout=FULL_QUEUE_POLL_S)
-        self._pending.put_nowait(None)
-        await asyncio.wait({worker})
+        if not worker.done():
+            self._pending.put_nowait(None)
+            await asyncio.wait({worker})
         if self._login is None:
             return
         try:
@@ -102,9 +107,6 @@ class SignallingConnection:
     async def _end(self, writer: asyncio.Task[None]) -> None:
         self.outbox.dismiss(None)
         await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
-        if not writer.done():
-            writer.cancel()
-            await asyncio.wait({writer})
         if self._websocket.client_state is WebSocketState.CONNECTED:
             try:
                 async with asyncio.timeout(CLOSE_TIMEOUT_S):

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
@@ -65,10 +66,10 @@ class Rig:
 
 
 @asynccontextmanager
-async def running(service: CallService) -> AsyncIterator[Rig]:
+async def running(service: CallService, app: FastAPI | None = None) -> AsyncIterator[Rig]:
     """Serve an opened service; it is started here and closed at the end."""
     config = uvicorn.Config(
-        create_app(service),
+        app or create_app(service),
         host="127.0.0.1",
         port=0,
         log_config=None,

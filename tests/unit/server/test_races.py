@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import and_, false, or_, select
 
 from callagent.protocol.enums import CallResult, MediaType, UserStatus
 from callagent.protocol.errors import ErrorCode
@@ -21,7 +21,7 @@ from callagent.server.announce import Announcer
 from callagent.server.bus import LocalBus
 from callagent.server.calls.commands import Accept, EndByService, Hangup, Reject
 from callagent.server.calls.control import CallControl, retried
-from callagent.server.calls.model import Call
+from callagent.server.calls.model import PRESENT, Call, MemberStatus
 from callagent.server.presence import StoredPresence
 from callagent.server.sessions import Sessions
 from callagent.server.storage import sessions as session_rows
@@ -76,17 +76,16 @@ class Arena:
 
     async def events(self) -> dict[str, list[tuple[str, str]]]:
         """By session, what was logged since the last look: event and call."""
-        query = select(
-            SessionEventRow.session_id, SessionEventRow.seq, SessionEventRow.event, SessionEventRow.data
-        )
+        row = SessionEventRow
+        seen = [and_(row.session_id == session, row.seq <= seq) for session, seq in self.seen.items()]
+        query = select(row.session_id, row.seq, row.event, row.data).where(~or_(false(), *seen))
         told: dict[str, list[tuple[str, str]]] = {}
         async with self.storage.read() as connection:
-            rows = (await connection.execute(query.order_by(SessionEventRow.seq))).all()
+            rows = (await connection.execute(query.order_by(row.seq))).all()
         for session, seq, event, data in rows:
-            if seq > self.seen.get(session, 0):
-                assert seq == self.seen.get(session, 0) + 1
-                self.seen[session] = seq
-                told.setdefault(session, []).append((event, data["callId"]))
+            assert seq == self.seen.get(session, 0) + 1
+            self.seen[session] = seq
+            told.setdefault(session, []).append((event, data["callId"]))
         return told
 
     async def check_busy(self) -> list[Call]:
@@ -108,10 +107,13 @@ class Arena:
             rows = await connection.execute(query.where(CallRecordRow.call_id.in_(self.calls)))
             return {row.call_id: row.result for row in rows}
 
+    async def alive(self) -> set[str]:
+        async with self.storage.read() as connection:
+            return {session.key.session_id for session in await session_rows.all_sessions(connection)}
+
     async def renew(self, *sessions: str) -> None:
         """Sessions that a race ended begin again."""
-        async with self.storage.read() as connection:
-            alive = {session.key.session_id for session in await session_rows.all_sessions(connection)}
+        alive = await self.alive()
         for session in sessions:
             if session not in alive:
                 self.seen[session] = 0
@@ -260,10 +262,18 @@ async def run_race(arena: Arena, scenario: Scenario, seed: int) -> None:
     finally:
         arena.repository.scheduler = None
     live = await arena.check_busy()
+    told = await arena.events()
+    alive = await arena.alive()
     for call in live:
+        for member in call.with_status(*PRESENT):
+            assert member.session_id in alive
+        for member in call.with_status(MemberStatus.RINGING):
+            for session in [one for one in alive if one[0] == member.user_id]:
+                assert told[session].count(("onCallReceived", call.call_id)) == 1
         await arena.control.apply(DEFAULT_APP_ID, call.call_id, EndByService())
     assert not live or await arena.check_busy() == []
-    told = await arena.events()
+    for session, more in (await arena.events()).items():
+        told.setdefault(session, []).extend(more)
     for session, events in told.items():
         for call_id in {call for _, call in events}:
             names = [event for event, call in events if call == call_id]
