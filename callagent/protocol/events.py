@@ -140,7 +140,7 @@ class OnMediaPlan(EventData):
 
 
 class OnMissedCall(EventData):
-    """The user was busy, or offline until it was over; no ring."""
+    """The user was busy: somebody called and nothing rang."""
 
     caller_id: str
     media_type: MediaType

@@ -38,7 +38,7 @@ class HelloData(Wire):
     resumed: bool
     """True: the session goes on, missed events follow. False: a new session, in no call."""
     seq: int
-    """Number of the last event of this session; the next one has seq + 1."""
+    """Number before the next event on this connection: 0 in a new session, `lastSeq` in a resumed one."""
     server_version: str
     server_time: int
     """Unix milliseconds."""

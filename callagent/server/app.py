@@ -2,10 +2,12 @@
 """The ASGI application: signalling, HTTP and the pages."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
 from callagent.protocol.errors import CallAgentError
@@ -14,6 +16,15 @@ from callagent.server.service import CallService
 from callagent.server.signalling import signal
 
 WEB_ROOT = Path(__file__).resolve().parent / "web"
+
+
+class Pages(StaticFiles):
+    """Files a browser asks about every time: after an upgrade it must not mix old modules with new ones."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
@@ -34,5 +45,5 @@ def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
 
     root = web_root if web_root is not None else WEB_ROOT
     for name in ("phone", "sdk"):
-        app.mount(f"/{name}", StaticFiles(directory=root / name, html=True, check_dir=False), name=name)
+        app.mount(f"/{name}", Pages(directory=root / name, html=True, check_dir=False), name=name)
     return app

@@ -5,6 +5,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from callagent.protocol.base import Wire
 from callagent.protocol.events import Event, PresenceChange, Signal
@@ -17,6 +18,17 @@ SEND_TIMEOUT_S = 5.0
 
 ReadLog = Callable[[int], Awaitable[list[Event]]]
 """The stored events of the session after a number."""
+
+
+class Connection(Protocol):
+    """A connection as the service sees it; signalling.py has the real one."""
+
+    @property
+    def outbox(self) -> "Outbox": ...
+
+    async def run(self) -> None:
+        """Serve until either side ends it; never raises for what the other side does."""
+        ...
 
 
 class Outbox:

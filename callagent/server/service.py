@@ -4,7 +4,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -17,6 +17,7 @@ from callagent.server.announce import Announcer
 from callagent.server.bus import LocalBus
 from callagent.server.calls.control import CallControl
 from callagent.server.clock import Now, steady_clock
+from callagent.server.connection import Connection
 from callagent.server.handlers import Handlers
 from callagent.server.presence import StoredPresence
 from callagent.server.repository import Repository
@@ -25,9 +26,6 @@ from callagent.server.storage import sessions as session_rows
 from callagent.server.storage.engine import Storage
 from callagent.server.storage.timers import Timer, TimerKind
 from callagent.server.timers import StoredTimers
-
-if TYPE_CHECKING:
-    from callagent.server.signalling import SignallingConnection
 
 HOUSEKEEPING_S = 5.0
 DRAIN_S = 1.0
@@ -74,7 +72,7 @@ class CallService:
             session_silence_s,
         )
         self.handlers = Handlers(storage, self.accounts, self.sessions, self.control, self.presence)
-        self._connections: dict[SignallingConnection, asyncio.Task[Any]] = {}
+        self._connections: dict[Connection, asyncio.Task[Any]] = {}
         self._housekeeper: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
@@ -135,7 +133,7 @@ class CallService:
         await self.storage.close()
         logger.info("call service closed")
 
-    async def serve(self, connection: "SignallingConnection") -> None:
+    async def serve(self, connection: Connection) -> None:
         """Run one connection in the caller's task; `close` waits for it."""
         task = asyncio.current_task()
         assert task is not None

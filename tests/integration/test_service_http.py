@@ -115,3 +115,10 @@ async def test_the_pages(tmp_path: Path) -> None:
             assert response.content_type in ("text/javascript", "application/javascript")
         async with http.get("/phone/../../service.py") as response:
             assert response.status == 404
+
+
+async def test_pages_are_asked_for_every_time(http: aiohttp.ClientSession) -> None:
+    """A browser that kept an old module beside a new one would break the phone after an upgrade."""
+    for path in ("/phone/", "/sdk/index.js"):
+        async with http.get(path) as response:
+            assert (response.status, response.headers["Cache-Control"]) == (200, "no-cache")
