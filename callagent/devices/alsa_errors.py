@@ -39,7 +39,7 @@ _KNOWN = (*_ABSENT, errno.EACCES, errno.EPERM, errno.EBUSY, errno.EINVAL, errno.
 
 def errno_of(message: str) -> int:
     """The number behind "strerror text [device]"; 0 when the text is none of the kernel's usual."""
-    text = message.rsplit(" [", 1)[0]
+    text = message.split(" [", 1)[0]
     return next((number for number in _KNOWN if os.strerror(number) == text), 0)
 
 

@@ -72,8 +72,10 @@ class CameraSlot(DeviceSlot[VideoSource]):
     def _open(self, source: VideoSource, attendant: Attendant) -> None:
         mode = source.open(self._wish, _Gate(self, attendant))
         with self._lock:
-            if self._is_current(attendant):
-                self._mode = mode
+            if not self._is_current(attendant):
+                return
+            self._mode = mode
+        self._changed()
 
     def _taken(self, now: float) -> None:
         self._mode = None

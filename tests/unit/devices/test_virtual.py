@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from callagent.devices.errors import CAMERA_OCCUPY, MIC_OCCUPY, SPEAKER_FAIL
 from callagent.devices.virtual import VirtualCamera, VirtualMicrophone, VirtualScreen, VirtualSpeaker
 from callagent.ports import AudioFrame, SourceError, SourceState, VideoFrame, VideoMode
+from tests.unit.states import state_of
 
 
 @pytest.fixture(autouse=True)
@@ -44,10 +45,10 @@ class Sink:
 def test_camera_to_screen_with_record(tmp_path: Path) -> None:
     record = tmp_path / "screen.jsonl"
     camera, screen = VirtualCamera(ident=5), VirtualScreen(record)
-    assert camera.state is SourceState.OFF
+    assert state_of(camera) is SourceState.OFF
     assert camera.open(VideoMode(321, 241, 30), screen) == VideoMode(320, 240, 30)
     assert screen.wait_read(20, 10)
-    assert camera.state is SourceState.LIVE
+    assert state_of(camera) is SourceState.LIVE
     camera.close()
     screen.close()
     counters = [reading.code.counter for reading in screen.readings()]
@@ -92,13 +93,13 @@ def test_camera_faults() -> None:
     camera.open(VideoMode(64, 32, 50), sink)
     sink.wait(count + 2)
     camera.freeze()
-    assert camera.state is SourceState.LIVE
+    assert state_of(camera) is SourceState.LIVE
     assert not camera.wait_ended(0.1)
     frozen_at = len(sink.frames)
     camera.thaw()
     sink.wait(frozen_at + 2)
     camera.close()
-    assert camera.state is SourceState.OFF
+    assert state_of(camera) is SourceState.OFF
 
 
 def test_nothing_is_put_after_close() -> None:
@@ -202,5 +203,5 @@ def test_speaker_whose_file_cannot_be_written_fails(tmp_path: Path) -> None:
     speaker = VirtualSpeaker(record=tmp_path / "no" / "such" / "folder.wav")
     speaker.open(lambda: memoryview(bytes(960)).cast("h"))
     assert speaker.wait_ended(5)
-    assert speaker.state is SourceState.FAILED
+    assert state_of(speaker) is SourceState.FAILED
     speaker.close()

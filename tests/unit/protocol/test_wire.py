@@ -3,6 +3,7 @@
 
 from callagent.protocol import control, events, media, replies, requests
 from callagent.protocol.base import Wire
+from callagent.protocol.enums import MediaType
 
 
 def _models() -> list[type[Wire]]:
@@ -29,7 +30,7 @@ def test_a_ringing_call_in_a_login_reply_can_be_read() -> None:
     )
     call = replies.CallSnapshot(
         call_id="46d5071b-73e2-456f-84c0-c4580c68024c",
-        media_type=requests.MediaType.VIDEO,
+        media_type=MediaType.VIDEO,
         caller_id="anna",
         room_id=7,
         user_data="",

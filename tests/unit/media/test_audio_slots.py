@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Microphone and speaker slots: an unbroken cadence whatever happens behind them."""
+
+import itertools
+import threading
+import time
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from callagent.devices.virtual import VirtualMicrophone, VirtualSpeaker
+from callagent.media import MicrophoneSlot, SpeakerSlot
+from callagent.ports import AudioFrame, SourceState
+from tests.unit.media.collector import Collector, Watch
+
+
+@pytest.fixture
+def microphone_slot() -> Iterator[MicrophoneSlot]:
+    slot = MicrophoneSlot(retry_s=0.2)
+    yield slot
+    slot.stop()
+    slot.wait_closed(5)
+
+
+@pytest.fixture
+def speaker_slot() -> Iterator[SpeakerSlot]:
+    slot = SpeakerSlot(retry_s=0.2)
+    yield slot
+    slot.stop()
+    slot.wait_closed(5)
+
+
+def samples(frame: AudioFrame) -> NDArray[np.int16]:
+    return np.frombuffer(frame.samples, np.int16)
+
+
+def test_cadence_is_unbroken_through_swaps_losses_and_silence(microphone_slot: MicrophoneSlot) -> None:
+    got: Collector[AudioFrame] = Collector()
+    microphone_slot.subscribe(got)
+    started = time.monotonic()
+    microphone_slot.start()
+    got.wait_more(20)
+    for _ in range(4):
+        microphone = VirtualMicrophone()
+        microphone_slot.set_source(microphone)
+        got.wait_until(lambda: bool(samples(got.frames[-1]).any()))
+        got.wait_more(10)
+        microphone.fail("unplugged", absent=True)
+        got.wait_until(lambda: not samples(got.frames[-1]).any())
+        got.wait_more(10)
+    frozen = VirtualMicrophone()
+    microphone_slot.set_source(frozen)
+    got.wait_until(lambda: bool(samples(got.frames[-1]).any()))
+    frozen.freeze()
+    got.wait_more(30)
+    microphone_slot.stop()
+    elapsed = time.monotonic() - started
+    expected = elapsed / 0.01
+    # Silence waits 60 ms for a late microphone; beyond that the count follows the time.
+    assert expected - 15 <= len(got.frames) <= expected + 8
+    assert all(f.rate_hz == 48000 and f.channels == 1 and len(f.samples) == 480 for f in got.frames)
+    captured = [frame.capture_time for frame in got.frames]
+    assert all(a < b for a, b in itertools.pairwise(captured))
+
+
+def test_mute_is_exact_zeros_and_unmute_brings_it_back(microphone_slot: MicrophoneSlot) -> None:
+    got: Collector[AudioFrame] = Collector()
+    microphone_slot.subscribe(got)
+    microphone_slot.set_source(VirtualMicrophone(level_dbfs=-3))
+    microphone_slot.start()
+    got.wait_until(lambda: bool(samples(got.frames[-1]).any()))
+    microphone_slot.muted = True
+    muted_from = len(got.frames)
+    got.wait_more(30)
+    assert all(not samples(frame).any() for frame in got.frames[muted_from:])
+    assert microphone_slot.state is SourceState.LIVE
+    microphone_slot.muted = False
+    unmuted_from = len(got.frames)
+    got.wait_more(10)
+    assert all(samples(frame).any() for frame in got.frames[unmuted_from + 1 :])
+
+
+def test_a_stalled_microphone_is_reported(microphone_slot: MicrophoneSlot) -> None:
+    watch = Watch()
+    microphone_slot.on_change = watch
+    microphone = VirtualMicrophone()
+    microphone_slot.set_source(microphone)
+    microphone_slot.start()
+    watch.until(lambda: microphone_slot.state is SourceState.LIVE)
+    microphone.freeze()
+    watch.until(lambda: microphone_slot.state is SourceState.FAILED)
+    assert "no sound" in microphone_slot.reason
+    microphone.thaw()
+    watch.until(lambda: microphone_slot.state is SourceState.LIVE)
+
+
+def test_nothing_after_stop(microphone_slot: MicrophoneSlot) -> None:
+    got: Collector[AudioFrame] = Collector()
+    microphone_slot.subscribe(got)
+    microphone = VirtualMicrophone()
+    microphone_slot.set_source(microphone)
+    microphone_slot.start()
+    got.wait(10)
+    microphone_slot.stop()
+    count = len(got.frames)
+    assert microphone_slot.wait_closed(5)
+    assert microphone.state is SourceState.OFF
+    assert len(got.frames) == count
+
+
+class Counting:
+    """A voice that counts how often it is asked, in ramps that show a lost or doubled stretch."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self.changed = threading.Condition()
+
+    def take(self) -> NDArray[np.int16]:
+        with self.changed:
+            self.taken += 1
+            self.changed.notify_all()
+            return np.full(480, self.taken, np.int16)
+
+    def wait(self, count: int) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.taken >= count, 10)
+
+
+def test_speaker_slot_consumes_in_real_time_with_and_without_a_speaker(speaker_slot: SpeakerSlot) -> None:
+    voice = Counting()
+    speaker_slot.mixer.attach(voice)
+    started = time.monotonic()
+    speaker_slot.start()
+    voice.wait(30)
+    first, second = VirtualSpeaker("first"), VirtualSpeaker("second")
+    speaker_slot.set_source(first)
+    voice.wait(voice.taken + 30)
+    speaker_slot.set_source(second)
+    voice.wait(voice.taken + 30)
+    second.fail("broken")
+    voice.wait(voice.taken + 30)
+    speaker_slot.set_source(None, "No speaker")
+    voice.wait(voice.taken + 30)
+    speaker_slot.stop()
+    expected = (time.monotonic() - started) / 0.01
+    assert expected - 25 <= voice.taken <= expected + 12
+    heard = [int(value) for value in first.recent()[::480]]
+    heard = [value for value in heard if value]
+    assert heard == list(range(heard[0], heard[0] + len(heard))), "every stretch once and in order"
+    assert second.recent().any()
+
+
+def test_volume_applies_to_the_call_only(speaker_slot: SpeakerSlot) -> None:
+    call, own = Counting(), Counting()
+    speaker_slot.mixer.attach(call)
+    call.taken = 10_000
+    speaker_slot.volume = 50
+    assert int(np.frombuffer(speaker_slot.mixer.pull(), np.int16)[0]) == 2500
+    speaker_slot.volume = 0
+    speaker_slot.mixer.attach(own, follows_volume=False)
+    assert int(np.frombuffer(speaker_slot.mixer.pull(), np.int16)[0]) == 1
+    speaker_slot.volume = 1000
+    assert speaker_slot.volume == 100

@@ -1,0 +1,301 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The camera slot always gives while it is wanted, whatever happens behind it."""
+
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+
+import numpy as np
+import pytest
+
+from callagent.devices.errors import CAMERA_OCCUPY, CAMERA_START_FAIL, NO_CAMERA
+from callagent.devices.virtual import FrameCode, VirtualCamera, framecode
+from callagent.media import CameraSlot
+from callagent.ports import FrameSink, SourceState, VideoFrame, VideoMode
+from tests.unit.media.collector import Collector, Watch
+from tests.unit.states import state_of
+
+MODE = VideoMode(320, 240, 30)
+
+
+@pytest.fixture
+def slot() -> Iterator[CameraSlot]:
+    slot = CameraSlot(retry_s=0.2)
+    yield slot
+    slot.stop()
+    slot.wait_closed(5)
+
+
+def code_of(frame: VideoFrame) -> FrameCode | None:
+    return framecode.read_frame(frame)
+
+
+def gaps(times: list[float]) -> float:
+    return float(np.diff(times).max())
+
+
+def test_without_a_camera_it_gives_slates_from_the_start(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slot.set_source(None, "No camera is plugged in")
+    assert state_of(slot) is SourceState.OFF
+    started = time.monotonic()
+    slot.start(MODE)
+    assert (slot.state, slot.reason, slot.error_code) == (
+        SourceState.ABSENT,
+        "No camera is plugged in",
+        NO_CAMERA,
+    )
+    got.wait(4)
+    assert 0.3 < time.monotonic() - started < 2.0, "four slates at five a second"
+    assert {(frame.width, frame.height) for frame in got.frames} == {(320, 240)}
+    assert slot.device is None
+    assert slot.mode is None
+
+
+def shows(got: Collector[VideoFrame], ident: int) -> bool:
+    """The newest picture is that camera's."""
+    code = code_of(got.frames[-1]) if got.frames else None
+    return code is not None and code.ident == ident
+
+
+def test_swaps_under_load_leave_no_gap(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slot.set_source(VirtualCamera("zero", ident=0))
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    first = len(got.frames)
+    for ident in range(1, 9):
+        slot.set_source(VirtualCamera(f"camera {ident}", ident=ident))
+        got.wait_until(partial(shows, got, ident))
+    got.wait_more(5)
+    slot.stop()
+    assert gaps(got.times[first - 1 :]) < 0.2
+    captured = [frame.capture_time for frame in got.frames]
+    assert all(a < b for a, b in itertools.pairwise(captured))
+    idents = [code.ident for frame in got.frames if (code := code_of(frame)) is not None]
+    assert idents == sorted(idents), "no picture of a camera comes after its successor's"
+
+
+def test_loss_shows_a_slate_within_100_ms_and_the_camera_comes_back(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    watch = Watch()
+    slot.on_change = watch
+    slot.subscribe(got)
+    camera = VirtualCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    camera.occupied = True
+    lost_at = time.monotonic()
+    camera.fail("the cable was pulled", absent=True)
+    got.wait_until(lambda: code_of(got.frames[-1]) is None)
+    # 100 ms are promised; the rest is the scheduler's of a busy test machine.
+    assert got.times[-1] - lost_at < 0.2
+    watch.until(lambda: slot.error_code == CAMERA_OCCUPY)
+    assert state_of(slot) is SourceState.FAILED
+    assert "in use" in slot.reason
+    camera.occupied = False
+    watch.until(lambda: slot.state is SourceState.LIVE)
+    assert (slot.reason, slot.error_code) == ("", 0)
+    watch.until(lambda: slot.mode == MODE)
+
+
+class CountingCamera(VirtualCamera):
+    """Counts how often it is opened; heals of `freeze` only by that."""
+
+    opened = 0
+
+    def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
+        self.opened += 1
+        self.thaw()
+        return super().open(mode, sink)
+
+
+def test_a_stalled_camera_is_covered_by_slates_and_opened_anew(
+    slot: CameraSlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callagent.media.slot.SILENT_S", 2.0)
+    got: Collector[VideoFrame] = Collector()
+    watch = Watch()
+    slot.on_change = watch
+    slot.subscribe(got)
+    camera = CountingCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    watch.until(lambda: slot.state is SourceState.LIVE)
+    camera.freeze()
+    watch.until(lambda: slot.state is SourceState.FAILED)
+    assert slot.error_code == CAMERA_START_FAIL
+    got.wait_more(3)
+    assert code_of(got.frames[-1]) is None
+    watch.until(lambda: slot.state is SourceState.LIVE)
+    assert camera.opened == 2
+
+
+def test_a_camera_that_never_gives_a_picture_is_reported_and_tried_again(
+    slot: CameraSlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callagent.media.slot.SILENT_S", 0.4)
+
+    class Mute(VirtualCamera):
+        opened = 0
+
+        def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
+            self.opened += 1
+            if self.opened < 3:
+                self.freeze()
+            else:
+                self.thaw()
+            return super().open(mode, sink)
+
+    watch = Watch()
+    slot.on_change = watch
+    slot.set_source(Mute())
+    slot.start(MODE)
+    watch.until(lambda: slot.state is SourceState.FAILED)
+    assert "no picture" in slot.reason
+    watch.until(lambda: slot.state is SourceState.LIVE)
+
+
+def test_stop_closes_the_device_and_nothing_is_put(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    camera = VirtualCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    got.wait(3)
+    slot.stop()
+    count = len(got.frames)
+    assert state_of(slot) is SourceState.OFF
+    assert slot.wait_closed(5)
+    assert state_of(camera) is SourceState.OFF
+    assert len(got.frames) == count
+    slot.start(MODE)
+    got.wait(count + 3)
+    assert state_of(camera) is SourceState.LIVE
+
+
+def test_another_mode_opens_the_camera_anew(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slot.set_source(VirtualCamera())
+    slot.start(MODE)
+    got.wait_until(lambda: got.frames[-1].width == 320)
+    slot.start(VideoMode(640, 360, 30))
+    got.wait_until(lambda: (got.frames[-1].width, got.frames[-1].height) == (640, 360))
+
+
+class StuckCamera(VirtualCamera):
+    """A driver that does not let go."""
+
+    def __init__(self) -> None:
+        super().__init__("stuck", ident=1)
+        self.let_go = threading.Event()
+
+    def close(self) -> None:
+        self.let_go.wait(30)
+        super().close()
+
+
+def test_a_stuck_close_blocks_nobody(slot: CameraSlot, caplog: pytest.LogCaptureFixture) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    stuck = StuckCamera()
+    slot.set_source(stuck)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    first = len(got.frames)
+    try:
+        with caplog.at_level(logging.WARNING):
+            asked = time.monotonic()
+            slot.set_source(VirtualCamera("next", ident=2))
+            assert time.monotonic() - asked < 0.5
+            got.wait_until(lambda: (code := code_of(got.frames[-1])) is not None and code.ident == 2)
+        assert "slot:stuck" in caplog.text, "the thread left behind is named"
+        assert gaps(got.times[first - 1 :]) < 0.4
+        later = [code_of(frame) for frame in got.frames[first + 1 :]]
+        assert all(code is None or code.ident == 2 for code in later), (
+            "the stuck camera's pictures go nowhere"
+        )
+    finally:
+        stuck.let_go.set()
+
+
+class StuckOpenCamera(VirtualCamera):
+    def __init__(self) -> None:
+        super().__init__("slow", ident=3)
+        self.go_on = threading.Event()
+
+    def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
+        self.go_on.wait(30)
+        return super().open(mode, sink)
+
+
+def test_a_camera_that_takes_long_to_open_is_covered(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    camera = StuckOpenCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    try:
+        got.wait(3)
+        assert state_of(slot) is SourceState.STARTING
+    finally:
+        camera.go_on.set()
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    assert state_of(slot) is SourceState.LIVE
+
+
+def test_swapping_while_the_old_one_opens(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slow = StuckOpenCamera()
+    slot.set_source(slow)
+    slot.start(MODE)
+    slot.set_source(VirtualCamera(ident=4))
+    slow.go_on.set()
+    got.wait_until(lambda: (code := code_of(got.frames[-1])) is not None and code.ident == 4)
+    slot.stop()
+    assert slot.wait_closed(5)
+    assert state_of(slow) is SourceState.OFF, "closed although it opened after it was released"
+    idents = {code.ident for frame in got.frames if (code := code_of(frame)) is not None}
+    assert idents == {4}
+
+
+def test_a_subscriber_that_raises_or_leaves_harms_nobody(slot: CameraSlot) -> None:
+    class Broken:
+        def put(self, frame: VideoFrame) -> None:
+            raise RuntimeError("broken sink")
+
+    got: Collector[VideoFrame] = Collector()
+    leaver: Collector[VideoFrame] = Collector()
+    slot.subscribe(Broken())
+    leave = slot.subscribe(leaver)
+    slot.subscribe(got)
+    slot.start(MODE)
+    got.wait(1)
+    leave()
+    leave()
+    count = len(leaver.frames)
+    got.wait_more(2)
+    assert len(leaver.frames) == count
+
+
+def test_a_subscriber_may_stop_the_slot_from_within() -> None:
+    slot = CameraSlot()
+    stopped = threading.Event()
+
+    class Stopper:
+        def put(self, frame: VideoFrame) -> None:
+            slot.stop()
+            stopped.set()
+
+    slot.subscribe(Stopper())
+    slot.start(MODE)
+    assert stopped.wait(5)
+    assert state_of(slot) is SourceState.OFF

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Software encoders: decodable streams, key frames on demand, a rate that is followed."""
+
+import numpy as np
+import pytest
+
+from callagent.media.encoders import EncoderSettings, OpusEncoder, VideoEncoder, Vp8Encoder, X264Encoder
+from callagent.media.encoders.base import EncoderError
+from callagent.media.encoders.ffmpeg import REOPEN_INTERVAL_S
+from callagent.media.pixels import to_av
+from callagent.ports import Codec
+from tests.unit.media.pictures import VideoReader, decode_opus, picture
+
+
+class SteppedClock:
+    """Time that passes only when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+
+SETTINGS = EncoderSettings(320, 240, 30, 600_000)
+
+
+def encoder_for(codec: Codec, clock: SteppedClock) -> VideoEncoder:
+    kind = X264Encoder if codec is Codec.H264 else Vp8Encoder
+    return kind(SETTINGS, clock=clock)
+
+
+def feed(encoder: VideoEncoder, counter: int, force_key: bool = False) -> tuple[bool, memoryview]:
+    frame = to_av(picture(counter))
+    frame.pts = counter * 3000
+    (payload,) = encoder.encode(frame, force_key)
+    return payload.key, payload.payload
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_every_picture_comes_out_at_once_and_decodes_in_order(codec: Codec) -> None:
+    encoder, reader = encoder_for(codec, SteppedClock()), VideoReader(codec)
+    seen = []
+    for counter in range(60):
+        key, payload = feed(encoder, counter)
+        assert key is (counter == 0), "key frames on demand only"
+        seen += reader.read(payload)
+    assert [code.counter for code in seen if code] == list(range(60))
+    encoder.close()
+    encoder.close()
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_a_forced_key_frame_is_that_very_picture_and_starts_a_decoder(codec: Codec) -> None:
+    encoder = encoder_for(codec, SteppedClock())
+    for counter in range(10):
+        feed(encoder, counter)
+    key, payload = feed(encoder, 10, force_key=True)
+    assert key
+    late = VideoReader(codec)
+    codes = late.read(payload)
+    codes += late.read(feed(encoder, 11)[1])
+    assert [code.counter for code in codes if code] == [10, 11]
+
+
+def nal_types(access_unit: memoryview) -> list[int]:
+    data = bytes(access_unit)
+    starts = [i for i in range(len(data) - 3) if data[i : i + 3] == b"\0\0\1"]
+    return [data[start + 3] & 0x1F for start in starts]
+
+
+def test_h264_is_constrained_baseline_with_parameter_sets_at_every_key_frame() -> None:
+    encoder = encoder_for(Codec.H264, SteppedClock())
+    first = feed(encoder, 0)[1]
+    later = feed(encoder, 1, force_key=True)[1]
+    for unit in (first, later):
+        assert {5, 7, 8} <= set(nal_types(unit)), "IDR, SPS, PPS"
+    assert set(nal_types(feed(encoder, 2)[1])) == {1}
+    data = bytes(first)
+    sps = data.index(b"\0\0\1\x67") + 4
+    assert data[sps] == 66
+    assert data[sps + 1] & 0x40, "constraint_set1_flag: constrained baseline"
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_the_rate_is_followed(codec: Codec) -> None:
+    clock = SteppedClock()
+    encoder = encoder_for(codec, clock)
+    rates: list[float] = []
+    for target in (600_000, 200_000, 500_000):
+        encoder.target_bps = target
+        clock.time += REOPEN_INTERVAL_S
+        sizes = [len(feed(encoder, len(rates) * 120 + number)[1]) for number in range(120)]
+        # The first second is for finding the way to the new rate.
+        rates.append(sum(sizes[30:]) * 8 / 3)
+    assert 400_000 < rates[0] < 800_000
+    assert 120_000 < rates[1] < 300_000
+    assert 320_000 < rates[2] < 700_000
+
+
+def test_h264_follows_a_small_change_without_a_key_frame() -> None:
+    clock = SteppedClock()
+    encoder = X264Encoder(SETTINGS, clock=clock)
+    for counter in range(30):
+        feed(encoder, counter)
+        clock.time += 1
+        encoder.target_bps = 600_000 - counter * 10_000
+    assert encoder.opened == 1
+
+
+def test_vp8_is_not_opened_anew_for_every_wish() -> None:
+    clock = SteppedClock()
+    encoder = Vp8Encoder(SETTINGS, clock=clock)
+    for counter in range(60):
+        encoder.target_bps = 600_000 if counter % 2 else 200_000
+        feed(encoder, counter)
+        clock.time += 1 / 30
+    assert encoder.opened == 1
+    clock.time += REOPEN_INTERVAL_S
+    encoder.target_bps = 200_000
+    key, _ = feed(encoder, 60)
+    assert key
+    assert encoder.opened == 2
+    encoder.target_bps = 210_000
+    clock.time += REOPEN_INTERVAL_S
+    feed(encoder, 61)
+    assert encoder.opened == 2
+
+
+def test_the_target_stays_within_the_preset() -> None:
+    encoder = X264Encoder(SETTINGS)
+    encoder.target_bps = 10_000_000
+    assert encoder.target_bps == SETTINGS.bitrate_bps
+    encoder.target_bps = 1
+    assert encoder.target_bps == 50_000
+
+
+def test_x264_takes_a_faster_preset_when_it_cannot_keep_up() -> None:
+    clock = SteppedClock()
+    # At so many pictures a second every encoder takes too much of a frame's time.
+    encoder = X264Encoder(EncoderSettings(320, 240, 10_000, 600_000), clock=clock)
+    assert encoder.preset == "veryfast"
+    for counter in range(60):
+        clock.time += 0.2
+        feed(encoder, counter)
+    assert encoder.preset == "ultrafast"
+    assert encoder.opened == 3
+
+
+def test_a_codec_that_cannot_be_opened_is_a_typed_error() -> None:
+    with pytest.raises(EncoderError, match="libx264"):
+        X264Encoder(EncoderSettings(0, 0, 30, 600_000))
+
+
+def test_opus_packets_decode_to_the_same_tone_with_error_correction_on() -> None:
+    encoder = OpusEncoder()
+    time = np.arange(48_000) / 48_000
+    tone = (8000 * np.sin(2 * np.pi * 700 * time)).astype(np.int16)
+    packets = [packet for i in range(0, 48_000, 960) for packet in encoder.encode(tone[i : i + 960])]
+    assert len(packets) == 50
+    assert 20_000 < sum(map(len, packets)) * 8 < 60_000
+    # RFC 6716, 3.1: configuration in the upper five bits, stereo flag, one frame of 20 ms per packet.
+    assert all(packet[0] & 0b111 == 0 for packet in packets)
+    sound = decode_opus(packets)[-24_000:]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    assert abs(int(spectrum.argmax()) * 2 - 700) <= 4
+    encoder.close()
+    with pytest.raises(EncoderError):
+        encoder.encode(tone[:960])
