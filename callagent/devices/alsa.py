@@ -10,7 +10,7 @@ import alsaaudio
 import numpy as np
 
 from callagent.devices.alsa_errors import MICROPHONE, SPEAKER, SoundDeviceKind, alsa_error
-from callagent.devices.lifecycle import Lifecycle, Waker
+from callagent.devices.lifecycle import StatefulDevice, Waker
 from callagent.devices.pcm_formats import SUPPORTED, Samples, from_s16, to_s16
 from callagent.devices.resampling import RATE_HZ, MonoResampler, RateConverter
 from callagent.ports import AudioFrame, AudioPull, AudioSink, SourceError, SourceState
@@ -41,7 +41,7 @@ class _Card:
             raise SourceError(f"The {kind.word} {device} offers no format known here", kind.parameters)
 
 
-class _AlsaDevice:
+class _AlsaDevice(StatefulDevice):
     """What both directions share: life, thread, errors."""
 
     _kind: SoundDeviceKind
@@ -49,28 +49,12 @@ class _AlsaDevice:
 
     def __init__(self, device: str = "default", name: str | None = None) -> None:
         """`device` is an ALSA PCM name (`hw:CARD=Device,DEV=0`, `default`); `name` the stable id."""
+        super().__init__(name or device)
         self._device = device
-        self._name = name or device
-        self._life = Lifecycle()
         self._waker: Waker | None = None
         self._thread: threading.Thread | None = None
         self.xruns = 0
         """Overruns or underruns since the device was made."""
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def state(self) -> SourceState:
-        return self._life.state
-
-    @property
-    def reason(self) -> str:
-        return self._life.reason
-
-    def wait_ended(self, timeout_s: float | None = None) -> bool:
-        return self._life.wait_ended(timeout_s)
 
     def close(self) -> None:
         """Stop and release the card; blocks until it is released, 2 s at most."""

@@ -58,6 +58,29 @@ class Lifecycle:
         return self._ended.wait(timeout_s)
 
 
+class StatefulDevice:
+    """The part every device shares: its stable id, and what it tells of its life."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._life = Lifecycle()
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def state(self) -> SourceState:
+        return self._life.state
+
+    @property
+    def reason(self) -> str:
+        return self._life.reason
+
+    def wait_ended(self, timeout_s: float | None = None) -> bool:
+        return self._life.wait_ended(timeout_s)
+
+
 class Waker:
     """Lets `close` interrupt a thread that waits for a device's file descriptor (eventfd(2))."""
 

@@ -22,7 +22,7 @@ from callagent.devices.errors import (
     CAMERA_START_FAIL,
     NO_CAMERA,
 )
-from callagent.devices.lifecycle import Lifecycle, Waker
+from callagent.devices.lifecycle import StatefulDevice, Waker
 from callagent.ports import (
     FrameSink,
     PixelFormat,
@@ -61,7 +61,7 @@ def camera_error(error: OSError, path: str) -> SourceError:
     return SourceError(f"The camera {path} does not start: {error.strerror or error}", CAMERA_START_FAIL)
 
 
-class V4l2Camera:
+class V4l2Camera(StatefulDevice):
     """A `ports.VideoSource` on one /dev/videoN (any path or link to one).
 
     Captures with memory-mapped buffers on its own thread, which waits for the
@@ -71,26 +71,10 @@ class V4l2Camera:
 
     def __init__(self, path: str, name: str | None = None) -> None:
         """`name` is the stable id of the device list; the path when there is none."""
+        super().__init__(name or path)
         self._path = path
-        self._name = name or path
-        self._life = Lifecycle()
         self._waker: Waker | None = None
         self._thread: threading.Thread | None = None
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def state(self) -> SourceState:
-        return self._life.state
-
-    @property
-    def reason(self) -> str:
-        return self._life.reason
-
-    def wait_ended(self, timeout_s: float | None = None) -> bool:
-        return self._life.wait_ended(timeout_s)
 
     def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
         """Start capturing near this mode. Raises SourceError."""

@@ -5,10 +5,10 @@ import dataclasses
 from collections.abc import Callable
 
 from callagent.devices.errors import CAMERA_START_FAIL, NO_CAMERA
-from callagent.media.attendant import Attendant
 from callagent.media.slate import SlatePainter
 from callagent.media.slot import STALLED_S, DeviceSlot
 from callagent.media.subscribers import Subscribers
+from callagent.media.tenancy import Tenancy
 from callagent.ports import Clock, FrameSink, SourceState, VideoFrame, VideoMode, VideoSource
 
 SLATE_INTERVAL_S = 0.2
@@ -69,10 +69,10 @@ class CameraSlot(DeviceSlot[VideoSource]):
 
         return unsubscribe
 
-    def _open(self, source: VideoSource, attendant: Attendant) -> None:
-        mode = source.open(self._wish, _Gate(self, attendant))
+    def _open(self, source: VideoSource, tenancy: Tenancy) -> None:
+        mode = source.open(self._wish, _Gate(self, tenancy))
         with self._lock:
-            if not self._is_current(attendant):
+            if not self._is_current(tenancy):
                 return
             self._mode = mode
         self._changed()
@@ -81,9 +81,9 @@ class CameraSlot(DeviceSlot[VideoSource]):
         self._mode = None
         self._slate_due = now if self._source is None else now + _GRACE_S
 
-    def _put_live(self, attendant: Attendant, frame: VideoFrame) -> None:
+    def _put_live(self, tenancy: Tenancy, frame: VideoFrame) -> None:
         with self._lock:
-            if not self._is_current(attendant):
+            if not self._is_current(tenancy):
                 return
             first = self._gave(self._clock.now())
             self._size = (frame.width, frame.height)
@@ -101,13 +101,13 @@ class CameraSlot(DeviceSlot[VideoSource]):
             self._slate_due = max(self._slate_due + SLATE_INTERVAL_S, now + SLATE_INTERVAL_S / 2)
         return max(0.0, self._slate_due - now)
 
-    def _lost(self, attendant: Attendant, state: SourceState, reason: str, code: int) -> None:
+    def _lost(self, tenancy: Tenancy, state: SourceState, reason: str, code: int) -> None:
         with self._lock:
-            if self._is_current(attendant):
+            if self._is_current(tenancy):
                 self._mode = None
                 if self._state is SourceState.LIVE:
                     self._slate_due = self._clock.now()
-        super()._lost(attendant, state, reason, code)
+        super()._lost(tenancy, state, reason, code)
 
     def _slate_text(self) -> str:
         return "The camera is starting" if self._state is SourceState.STARTING else self._reason
@@ -123,9 +123,9 @@ class CameraSlot(DeviceSlot[VideoSource]):
 class _Gate:
     """Lets a camera's pictures through while it is the one behind the slot."""
 
-    def __init__(self, slot: CameraSlot, attendant: Attendant) -> None:
+    def __init__(self, slot: CameraSlot, tenancy: Tenancy) -> None:
         self._slot = slot
-        self._attendant = attendant
+        self._tenancy = tenancy
 
     def put(self, frame: VideoFrame) -> None:
-        self._slot._put_live(self._attendant, frame)
+        self._slot._put_live(self._tenancy, frame)

@@ -4,10 +4,10 @@
 from collections.abc import Callable
 
 from callagent.devices.errors import MIC_START_FAIL, NO_MICROPHONE
-from callagent.media.attendant import Attendant
 from callagent.media.slot import DeviceSlot
 from callagent.media.sound import FRAME_S, RATE_HZ, SILENCE
 from callagent.media.subscribers import Subscribers
+from callagent.media.tenancy import Tenancy
 from callagent.ports import AudioFrame, AudioSink, AudioSource, Clock, SourceState
 
 _PATIENCE_S = 0.06
@@ -61,15 +61,15 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
 
         return unsubscribe
 
-    def _open(self, source: AudioSource, attendant: Attendant) -> None:
-        source.open(_Gate(self, attendant))
+    def _open(self, source: AudioSource, tenancy: Tenancy) -> None:
+        source.open(_Gate(self, tenancy))
 
     def _taken(self, now: float) -> None:
         """Nothing to prepare: silence flows from `_fill` until the device gives sound."""
 
-    def _put_live(self, attendant: Attendant, frame: AudioFrame) -> None:
+    def _put_live(self, tenancy: Tenancy, frame: AudioFrame) -> None:
         with self._lock:
-            if not self._is_current(attendant):
+            if not self._is_current(tenancy):
                 return
             now = self._clock.now()
             first = self._gave(now)
@@ -97,9 +97,9 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
 class _Gate:
     """Lets a microphone's sound through while it is the one behind the slot."""
 
-    def __init__(self, slot: MicrophoneSlot, attendant: Attendant) -> None:
+    def __init__(self, slot: MicrophoneSlot, tenancy: Tenancy) -> None:
         self._slot = slot
-        self._attendant = attendant
+        self._tenancy = tenancy
 
     def put(self, frame: AudioFrame) -> None:
-        self._slot._put_live(self._attendant, frame)
+        self._slot._put_live(self._tenancy, frame)

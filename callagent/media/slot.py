@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from callagent.media.attendant import Attendant, Device
+from callagent.media.tenancy import Device, Tenancy
 from callagent.ports import Clock, MonotonicClock, SourceState
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
 
     `set_source` swaps the device at any time and `stop` closes it; both return at once
     from any thread, the device is opened and closed on a thread of its own
-    (`Attendant`). A device that failed or vanished is tried again every `retry_s` while it is
+    (`Tenancy`). A device that failed or vanished is tried again every `retry_s` while it is
     wanted. While started, one thread of the slot fills in for a device that
     gives nothing (`_fill`).
     """
@@ -46,7 +46,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         self._wake = threading.Condition(self._lock)
         self._source: DeviceT | None = None
         self._absent_reason = ""
-        self._attendant: Attendant | None = None
+        self._tenancy: Tenancy | None = None
         self._wanted = False
         self._state = SourceState.OFF
         self._reason = ""
@@ -105,8 +105,8 @@ class DeviceSlot(ABC, Generic[DeviceT]):
 
     def wait_closed(self, timeout_s: float | None = None) -> bool:
         """Block until the device let go last is closed; for the on-air light and the shutdown."""
-        attendant = self._attendant
-        return attendant is None or attendant.wait_closed(timeout_s)
+        tenancy = self._tenancy
+        return tenancy is None or tenancy.wait_closed(timeout_s)
 
     def _want(self) -> None:
         """Start, from the subclass's start()."""
@@ -121,8 +121,8 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         self._changed()
 
     @abstractmethod
-    def _open(self, source: DeviceT, attendant: Attendant) -> None:
-        """Open the device, on the attendant's thread. Raises SourceError."""
+    def _open(self, source: DeviceT, tenancy: Tenancy) -> None:
+        """Open the device, on the tenancy's thread. Raises SourceError."""
 
     @abstractmethod
     def _fill(self, now: float) -> float:
@@ -141,28 +141,28 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             self._set_state(SourceState.ABSENT, reason, self._absent_code)
         else:
             self._set_state(SourceState.STARTING)
-            self._attend(self._source)
+            self._occupy(self._source)
         self._wake.notify_all()
 
-    def _attend(self, source: DeviceT) -> None:
-        attendant: Attendant
+    def _occupy(self, source: DeviceT) -> None:
+        tenancy: Tenancy
 
         def open_device() -> None:
-            self._open(source, attendant)
+            self._open(source, tenancy)
 
-        attendant = Attendant(source, open_device, self._lost, self._attendant)
-        self._attendant = attendant
+        tenancy = Tenancy(source, open_device, self._lost, self._tenancy)
+        self._tenancy = tenancy
         self._tried_at = self._clock.now()
-        attendant.start()
+        tenancy.start()
 
     def _release(self) -> None:
         """Close what is behind the slot, in the background. Lock held."""
         self._retry_at = None
-        if self._attendant is not None:
-            self._attendant.release()
+        if self._tenancy is not None:
+            self._tenancy.release()
 
-    def _is_current(self, attendant: Attendant) -> bool:
-        return self._wanted and attendant is self._attendant and not attendant.released
+    def _is_current(self, tenancy: Tenancy) -> bool:
+        return self._wanted and tenancy is self._tenancy and not tenancy.released
 
     def _gave(self, now: float) -> bool:
         """The device gave something; True when that is a change. Lock held."""
@@ -185,9 +185,9 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             SourceState.FAILED, f"The {self._kind} {self.device} gives no {self._gives}", self._failed_code
         )
 
-    def _lost(self, attendant: Attendant, state: SourceState, reason: str, code: int) -> None:
+    def _lost(self, tenancy: Tenancy, state: SourceState, reason: str, code: int) -> None:
         with self._lock:
-            if not self._is_current(attendant):
+            if not self._is_current(tenancy):
                 return
             log.warning("%s %s: %s", self._kind, self.device, reason)
             if not code:
@@ -209,7 +209,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
 
     def _retry(self, now: float) -> None:
         """Open a device anew that failed; state and reason stay until it gives something. Lock held."""
-        if self._source is None or self._attendant is None or self._state is SourceState.LIVE:
+        if self._source is None or self._tenancy is None or self._state is SourceState.LIVE:
             return
         if self._retry_at is None and now >= self._tried_at + SILENT_S:
             self._retry_at = now
@@ -217,10 +217,10 @@ class DeviceSlot(ABC, Generic[DeviceT]):
                 self._fail_silent()
         if self._retry_at is None or now < self._retry_at:
             return
-        self._attendant.release()
-        if self._attendant.wait_closed(0):
+        self._tenancy.release()
+        if self._tenancy.wait_closed(0):
             self._retry_at = None
-            self._attend(self._source)
+            self._occupy(self._source)
         else:
             # Never two threads at one device: a driver that hangs is waited for.
             self._retry_at = now + _CLOSING_S

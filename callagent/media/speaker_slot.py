@@ -2,10 +2,10 @@
 """The speaker a call binds to: plays the mix, or lets it pass in real time when there is none."""
 
 from callagent.devices.errors import SPEAKER_FAIL
-from callagent.media.attendant import Attendant
 from callagent.media.mixer import Mixer
 from callagent.media.slot import DeviceSlot
 from callagent.media.sound import FRAME_S, SILENCE
+from callagent.media.tenancy import Tenancy
 from callagent.ports import AudioOutput, Clock, SourceState
 
 _PATIENCE_S = 0.1
@@ -40,18 +40,18 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
                 self._position = self._clock.now()
         self._want()
 
-    def _open(self, source: AudioOutput, attendant: Attendant) -> None:
+    def _open(self, source: AudioOutput, tenancy: Tenancy) -> None:
         def pull() -> memoryview:
-            return self._pull(attendant)
+            return self._pull(tenancy)
 
         source.open(pull)
 
     def _taken(self, now: float) -> None:
         """Nothing to prepare: `_fill` consumes until the speaker pulls."""
 
-    def _pull(self, attendant: Attendant) -> memoryview:
+    def _pull(self, tenancy: Tenancy) -> memoryview:
         with self._lock:
-            if not self._is_current(attendant):
+            if not self._is_current(tenancy):
                 return SILENCE
             self._position = self._clock.now()
             first = self._gave(self._position)

@@ -3,37 +3,21 @@
 
 import threading
 
-from callagent.devices.lifecycle import Lifecycle
+from callagent.devices.lifecycle import StatefulDevice
 from callagent.ports import SourceError, SourceState
 
 
-class VirtualDevice:
+class VirtualDevice(StatefulDevice):
     """Name, state and faults of a virtual device. Thread-safe."""
 
     def __init__(self, name: str, occupied_code: int) -> None:
-        self._name = name
-        self._life = Lifecycle()
+        super().__init__(name)
         self._occupied_code = occupied_code
         self._stop = threading.Event()
         self._frozen = threading.Event()
         self._thread: threading.Thread | None = None
         self.occupied = False
         """While True, `open` fails as if another program held the device."""
-
-    @property
-    def name(self) -> str:
-        return self._name
-
-    @property
-    def state(self) -> SourceState:
-        return self._life.state
-
-    @property
-    def reason(self) -> str:
-        return self._life.reason
-
-    def wait_ended(self, timeout_s: float | None = None) -> bool:
-        return self._life.wait_ended(timeout_s)
 
     def fail(self, reason: str = "the virtual device was made to fail", absent: bool = False) -> None:
         """Die as a broken device does (`absent`: as an unplugged one). `open` revives it."""

@@ -32,11 +32,11 @@ class Device(Protocol):
     def close(self) -> None: ...
 
 
-class Attendant:
-    """One tenancy of one device: open, watch until it ends or is released, close.
+class Tenancy:
+    """One stay at one device: open, watch until it ends or is released, close.
 
     Opening and closing may block for as long as the driver likes; they happen on
-    this thread, so nobody else ever waits. An attendant that does not come back
+    this thread, so nobody else ever waits. A tenancy that does not come back
     from closing is left behind by its successor after a second, and logged.
     """
 
@@ -44,8 +44,8 @@ class Attendant:
         self,
         device: Device,
         open_device: Callable[[], None],
-        on_lost: Callable[["Attendant", SourceState, str, int], None],
-        predecessor: "Attendant | None",
+        on_lost: Callable[["Tenancy", SourceState, str, int], None],
+        predecessor: "Tenancy | None",
     ) -> None:
         self._device = device
         self._open_device = open_device
@@ -74,11 +74,11 @@ class Attendant:
         try:
             self._await_predecessor()
             if not self._released.is_set():
-                self._attend()
+                self._stay()
         finally:
             self._closed.set()
 
-    def _attend(self) -> None:
+    def _stay(self) -> None:
         device = self._device
         try:
             self._open_device()
