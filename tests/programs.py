@@ -24,6 +24,7 @@ import yaml
 from callagent.client import AgentClient, AgentUnreachable
 from callagent.config import load_server_config
 from callagent.protocol import control as api
+from callagent.protocol.enums import LoginState
 from callagent.protocol.usersig import make_usersig
 from callagent.server.accounts import Accounts
 
@@ -162,7 +163,7 @@ class Kiosk:
         await self.ready()
 
     async def ready(self) -> None:
-        await self.until(lambda status: status.login is api.LoginState.ONLINE, "not logged in", START_S)
+        await self.until(lambda status: status.login is LoginState.ONLINE, "not logged in", START_S)
 
     def client(self) -> AgentClient:
         return AgentClient(self.socket)

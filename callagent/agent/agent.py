@@ -15,12 +15,12 @@ from callagent.agent.report import devices_report, status_report
 from callagent.agent.sign_in import Identity
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine, EngineSettings
-from callagent.call.model import CallParams, CallState
+from callagent.call.model import CallParams
 from callagent.call.notifications import EngineEvent
 from callagent.config import AgentConfig
 from callagent.ports import Codec
 from callagent.protocol import control as api
-from callagent.protocol.enums import MediaType, Platform
+from callagent.protocol.enums import CallState, MediaType, Platform
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HistoryData
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
@@ -84,6 +84,7 @@ class Agent:
             device_id=self._identity.device_id,
             user_id=self._identity.user_id,
             began=self._began,
+            missed_calls=self.attendant.missed,
         )
 
     async def devices(self) -> api.DevicesData:

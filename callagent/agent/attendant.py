@@ -13,10 +13,9 @@ from typing import Any, Protocol
 
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine
-from callagent.call.model import CallState
 from callagent.call.notifications import EngineEvent
 from callagent.config.answer import AnswerConfig
-from callagent.protocol.enums import CallRole, MediaType
+from callagent.protocol.enums import CallRole, CallState, MediaType
 from callagent.protocol.errors import CallAgentError
 from callagent.protocol.events import OnCallBegin, OnCallEnd, OnCallNotConnected, OnCallReceived
 

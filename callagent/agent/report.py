@@ -8,12 +8,12 @@ from typing import Any, Protocol
 from callagent import __version__
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine
-from callagent.call.model import LoginState
 from callagent.call.status import EngineStatus
 from callagent.config import AgentConfig
 from callagent.devices.listing import list_cameras, list_microphones, list_speakers
 from callagent.ports import SourceState
 from callagent.protocol import control as api
+from callagent.protocol.enums import LoginState
 
 _LIBRARIES = ("aiortc", "av")
 
@@ -87,7 +87,14 @@ def problems(status: EngineStatus, slots: dict[str, api.SlotStatus]) -> list[str
 
 
 async def status_report(
-    config: AgentConfig, engine: CallEngine, studio: Studio, *, device_id: str, user_id: str, began: float
+    config: AgentConfig,
+    engine: CallEngine,
+    studio: Studio,
+    *,
+    device_id: str,
+    user_id: str,
+    began: float,
+    missed_calls: int,
 ) -> api.StatusData:
     """`began`: monotonic seconds of the agent's start."""
     status = engine.state
@@ -95,8 +102,8 @@ async def status_report(
     screen = {"pictures": studio.screen.frames, "codes_read": studio.screen.read}
     media: dict[str, Any] = {"peers": await engine.media_statistics(), "screen": screen}
     return api.StatusData(
-        state=api.AgentState(status.call_state.value),
-        login=api.LoginState(status.login_state.value),
+        state=status.call_state,
+        login=status.login_state,
         login_reason=status.last_error,
         service_url=config.service.url,
         sdk_app_id=config.service.sdk_app_id,
@@ -108,6 +115,7 @@ async def status_report(
         call=call_status(status),
         slots=slots,
         media=media,
+        counters={"missed_calls": missed_calls},
         problems=problems(status, slots) + studio.sound_problems,
     )
 

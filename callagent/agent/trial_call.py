@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from callagent.agent.agent import Agent
-from callagent.call.model import CallState, LoginState
 from callagent.call.notifications import EngineEvent, OnFirstFrame
-from callagent.protocol.enums import CallResult, MediaType
+from callagent.protocol.enums import CallResult, CallState, LoginState, MediaType
 from callagent.protocol.events import OnCallBegin, OnCallEnd, OnCallReceived
 
 TALK_S = 4.0

@@ -16,7 +16,6 @@ from callagent.call.model import (
     AcceptAsked,
     CallParams,
     CallsAsked,
-    CallState,
     CloseMedia,
     Complete,
     ConnectionLost,
@@ -27,7 +26,6 @@ from callagent.call.model import (
     Input,
     LoggedOut,
     LoginStarted,
-    LoginState,
     MediaConnected,
     MediaDead,
     MediaFirstFrame,
@@ -56,7 +54,7 @@ from callagent.call.signalling_types import SignallingSettings
 from callagent.call.state import step
 from callagent.call.status import EngineStatus, status_of
 from callagent.ports import Clock, MediaSessionFactory, MonotonicClock, PeerKey
-from callagent.protocol.enums import MediaType
+from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import (
     AnyEventData,

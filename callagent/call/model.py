@@ -9,28 +9,11 @@ from typing import Any, Literal
 
 from callagent.call.notifications import Payload
 from callagent.ports import PeerKey
-from callagent.protocol.enums import CallEndReason, CallRole, MediaType
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.events import AnyEventData, CallInfo, OnCallReceived, OnMediaPlan, Signal
 from callagent.protocol.replies import CallSnapshot
 from callagent.protocol.requests import SESSION_SILENCE_S, AnyRequest
-
-
-class CallState(StrEnum):
-    IDLE = "idle"
-    CALLING = "calling"
-    RINGING = "ringing"
-    CONNECTED = "connected"
-
-
-class LoginState(StrEnum):
-    LOGGED_OUT = "logged_out"
-    """Not wanted, kicked, or refused: nobody is reachable here."""
-    CONNECTING = "connecting"
-    """No session yet."""
-    ONLINE = "online"
-    RECONNECTING = "reconnecting"
-    """The session's connection is lost; a call goes on meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)

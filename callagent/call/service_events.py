@@ -5,9 +5,7 @@ from dataclasses import replace
 
 from callagent.call.model import (
     Call,
-    CallState,
     Fail,
-    LoginState,
     Member,
     Notify,
     SessionOpened,
@@ -15,7 +13,7 @@ from callagent.call.model import (
     TimerKind,
 )
 from callagent.call.turn import OVER_S, Turn
-from callagent.protocol.enums import CallEndReason, CallRole
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.events import (
     AnyEventData,

@@ -16,7 +16,6 @@ from callagent.call.model import (
     AcceptAsked,
     Accepting,
     CallsAsked,
-    CallState,
     Complete,
     ConnectionLost,
     Dial,
@@ -27,7 +26,6 @@ from callagent.call.model import (
     Input,
     LoggedOut,
     LoginStarted,
-    LoginState,
     MediaConnected,
     MediaDead,
     MediaFirstFrame,
@@ -48,7 +46,7 @@ from callagent.call.model import (
 from callagent.call.notifications import OnError, OnFirstFrame, OnUserReconnected, OnUserReconnecting
 from callagent.call.service_events import log_out, on_connection_lost, on_service_event, on_session_opened
 from callagent.call.turn import ACCEPT_S, DIAL_S, OVER_S, PLAN_S, RETRY_S, TRACKS_RETRY_S, Turn
-from callagent.protocol.enums import CallEndReason, MediaType
+from callagent.protocol.enums import CallEndReason, CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import CallsData
 from callagent.protocol.requests import Renegotiate

@@ -3,9 +3,9 @@
 
 from dataclasses import dataclass
 
-from callagent.call.model import CallState, EngineState, LoginState, Member
+from callagent.call.model import EngineState, Member
 from callagent.call.notifications import OnStatusChanged
-from callagent.protocol.enums import CallRole, MediaType
+from callagent.protocol.enums import CallRole, CallState, LoginState, MediaType
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from callagent.call.model import (
     Call,
-    CallState,
     CloseMedia,
     Complete,
     Dial,
@@ -14,7 +13,6 @@ from callagent.call.model import (
     EngineState,
     Fail,
     Farewell,
-    LoginState,
     Notify,
     NotifyEnd,
     Send,
@@ -23,7 +21,7 @@ from callagent.call.model import (
     Timer,
     TimerKind,
 )
-from callagent.protocol.enums import CallEndReason, CallRole
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.events import CallInfo, OnCallBegin, OnCallEnd, OnCallNotConnected, OnCallReceived
 from callagent.protocol.requests import Accept, Hangup, Reject, SetTracks

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from callagent.cli.table import table
 from callagent.protocol.control import (
     STATUS_EVENT,
-    AgentState,
     CallStatusData,
     DeviceInfo,
     DevicesData,
@@ -15,6 +14,7 @@ from callagent.protocol.control import (
     SlotStatus,
     StatusData,
 )
+from callagent.protocol.enums import CallState
 from callagent.protocol.replies import HistoryData
 
 
@@ -75,7 +75,7 @@ def duration(seconds: float) -> str:
     return f"{days} d {clock}" if days else clock
 
 
-def _call(call: CallStatusData, state: AgentState) -> str:
+def _call(call: CallStatusData, state: CallState) -> str:
     others = []
     for peer in call.peers:
         sends = [

@@ -14,7 +14,7 @@ from pydantic import Field, StringConstraints
 from pydantic.json_schema import models_json_schema
 
 from callagent.protocol.base import ShortText, Wire
-from callagent.protocol.enums import CallRole, MediaType
+from callagent.protocol.enums import CallRole, CallState, LoginState, MediaType
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.replies import HistoryData
 
@@ -38,27 +38,6 @@ SERVICE_SOCKET_PATH = "/run/callagent/agent.sock"
 """Where the systemd unit's agent listens."""
 SOCKET_NAME = "callagent/agent.sock"
 """Below $XDG_RUNTIME_DIR: where an agent started by a person listens."""
-
-
-class AgentState(StrEnum):
-    """What the agent's call engine does now."""
-
-    IDLE = "idle"
-    CALLING = "calling"
-    """Outgoing, nobody accepted yet."""
-    RINGING = "ringing"
-    """Incoming, not accepted yet."""
-    CONNECTED = "connected"
-
-
-class LoginState(StrEnum):
-    """How the agent stands with the call service."""
-
-    LOGGED_OUT = "logged_out"
-    CONNECTING = "connecting"
-    ONLINE = "online"
-    RECONNECTING = "reconnecting"
-    """The connection is lost; a running call goes on."""
 
 
 class SlotState(StrEnum):
@@ -103,7 +82,7 @@ class CallStatusData(Wire):
 class StatusData(Wire):
     """Answer of GET /v1/status."""
 
-    state: AgentState
+    state: CallState
     login: LoginState
     login_reason: str = ""
     """Why it is not online, in one sentence."""
@@ -113,7 +92,7 @@ class StatusData(Wire):
     device_id: str
     version: str
     versions: dict[str, str] = {}
-    """Of the libraries that matter, and of the call service as `service`."""
+    """Of the libraries that matter."""
     uptime_s: float
     call: CallStatusData | None = None
     slots: dict[str, SlotStatus] = {}

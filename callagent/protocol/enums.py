@@ -28,6 +28,29 @@ class CallStatus(IntEnum):
     """Connected."""
 
 
+class CallState(StrEnum):
+    """What a call engine does, one step finer than `CallStatus`."""
+
+    IDLE = "idle"
+    CALLING = "calling"
+    """Outgoing, nobody accepted yet."""
+    RINGING = "ringing"
+    """Incoming, not accepted yet."""
+    CONNECTED = "connected"
+
+
+class LoginState(StrEnum):
+    """How a call engine stands with the call service."""
+
+    LOGGED_OUT = "logged_out"
+    """Not wanted, kicked, or refused: nobody is reachable here."""
+    CONNECTING = "connecting"
+    """No session yet."""
+    ONLINE = "online"
+    RECONNECTING = "reconnecting"
+    """The session's connection is lost; a call goes on meanwhile."""
+
+
 class CallEndReason(IntEnum):
     """Why a call ended or never connected (reference: callkit-client-api 7.1)."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from callagent.client import AgentClient
 from callagent.protocol import control as api
-from callagent.protocol.enums import MediaType
+from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from tests.programs import Kiosk, Service, running, until
 
@@ -79,7 +79,7 @@ async def test_the_service_comes_later(tmp_path: Path) -> None:
         kiosk.program.launch()
         try:
             status = await kiosk.until(lambda status: bool(status.login_reason), "no reason given")
-            assert status.login is not api.LoginState.ONLINE
+            assert status.login is not LoginState.ONLINE
             assert str(service.http_port) in status.login_reason
             assert status.problems[0] == status.login_reason
             async with kiosk.client() as control:
@@ -87,7 +87,7 @@ async def test_the_service_comes_later(tmp_path: Path) -> None:
                     await control.call(["anybody"])
             assert refused.value.code is ErrorCode.INIT_FAIL
             await service.start()
-            await kiosk.until(lambda status: status.login is api.LoginState.ONLINE, "not online", 30)
+            await kiosk.until(lambda status: status.login is LoginState.ONLINE, "not online", 30)
         finally:
             await kiosk.program.stop()
 
@@ -100,7 +100,7 @@ async def test_a_second_agent_on_the_same_socket_says_so(service: Service) -> No
         assert second.returncode == 1
         assert f"another agent listens on {kiosk.socket}" in second.stderr
         assert "Traceback" not in second.stderr
-        assert (await kiosk.until_state("idle")).login is api.LoginState.ONLINE
+        assert (await kiosk.until_state("idle")).login is LoginState.ONLINE
         kiosk.program.kill()
         assert kiosk.socket.exists()
         await kiosk.start()  # what a killed agent left behind is in nobody's way
@@ -158,8 +158,8 @@ async def test_commands_in_the_wrong_state_leave_the_call_alone(service: Service
             with pytest.raises(CallAgentError) as refused:
                 await control.call(["ben"])
             assert refused.value.code is ErrorCode.REQUEST_REFUSED
-        assert (await anna.status() or pytest.fail("no status")).state is api.AgentState.CALLING
-        assert (await ben.status() or pytest.fail("no status")).state is api.AgentState.RINGING
+        assert (await anna.status() or pytest.fail("no status")).state is CallState.CALLING
+        assert (await ben.status() or pytest.fail("no status")).state is CallState.RINGING
 
 
 async def test_the_service_names_a_port_that_is_taken(tmp_path: Path) -> None:

@@ -10,9 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from callagent.call.model import CallParams, CallState, LoginState
+from callagent.call.model import CallParams
 from callagent.ports import MediaSessionState
-from callagent.protocol.enums import CallEndReason, CallResult, CallRole, MediaType, RecentCallResult
+from callagent.protocol.enums import (
+    CallEndReason,
+    CallResult,
+    CallRole,
+    CallState,
+    LoginState,
+    MediaType,
+    RecentCallResult,
+)
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService

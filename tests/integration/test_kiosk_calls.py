@@ -11,7 +11,7 @@ import pytest
 
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.protocol import control as api
-from callagent.protocol.enums import CallResult, MediaType, RecentCallResult
+from callagent.protocol.enums import CallResult, LoginState, MediaType, RecentCallResult
 from tests.listening import samples
 from tests.programs import Kiosk, Service, running, until
 
@@ -183,7 +183,7 @@ async def test_the_service_is_killed_while_it_rings(service: Service) -> None:
         took = time.monotonic() - began
         assert 9.5 <= took <= 14, took
         for side in (anna, ben):
-            await side.until(lambda status: status.login is api.LoginState.ONLINE, "not back")
+            await side.until(lambda status: status.login is LoginState.ONLINE, "not back")
         assert (await last_record(anna)).call_result == CallResult.NOT_ANSWER
 
 
@@ -194,12 +194,12 @@ async def test_the_service_is_killed_in_a_call(service: Service) -> None:
         await connect(anna, ben)
         await media_flows(ben, anna)
         service.program.kill()
-        await ben.until(lambda status: status.login is not api.LoginState.ONLINE, "did not notice")
+        await ben.until(lambda status: status.login is not LoginState.ONLINE, "did not notice")
         await media_flows(ben, anna)
         await media_flows(anna, ben)
         await service.start()
         for side in (anna, ben):
-            await side.until(lambda status: status.login is api.LoginState.ONLINE, "not back", 30)
+            await side.until(lambda status: status.login is LoginState.ONLINE, "not back", 30)
             await side.until_state("connected")
         async with anna.client() as control:
             await control.hangup()

@@ -13,13 +13,12 @@ import pytest
 
 from callagent.agent.agent import Agent
 from callagent.agent.trial_call import STEP_S
-from callagent.call.model import CallState, LoginState
 from callagent.cli.demo import agent_config, running_agent
 from callagent.config import ServerConfig
 from callagent.devices.virtual import VirtualCamera, VirtualMicrophone, VirtualSpeaker
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.ports import SourceState, VideoFrame
-from callagent.protocol.enums import MediaType
+from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.server.serve import running_service
 
 VIRTUAL = dict.fromkeys(("camera", "microphone", "speaker"), "virtual")

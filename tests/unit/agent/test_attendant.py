@@ -12,11 +12,10 @@ import pytest
 from callagent.agent.attendant import Attendant
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine
-from callagent.call.model import CallState
 from callagent.call.notifications import OnStatusChanged, Payload, engine_event
 from callagent.call.status import EngineStatus
 from callagent.config.answer import AnswerConfig
-from callagent.protocol.enums import CallEndReason, CallRole, MediaType
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import CallInfo, OnCallBegin, OnCallEnd, OnCallNotConnected, OnCallReceived
 

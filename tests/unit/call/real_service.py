@@ -9,8 +9,8 @@ from pathlib import Path
 
 from callagent.call.credentials import FixedUserSig
 from callagent.call.engine import CallEngine, EngineSettings
-from callagent.call.model import CallState
 from callagent.call.notifications import EngineEvent
+from callagent.protocol.enums import CallState
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.service import CallService
 from tests.unit.call.fake_media import FakeMedia

@@ -11,10 +11,9 @@ import pytest
 from callagent.call import engine as engine_module
 from callagent.call.credentials import FixedUserSig
 from callagent.call.engine import CallEngine, EngineSettings
-from callagent.call.model import CallState, LoginState
 from callagent.call.notifications import EngineEvent, OnUserReconnecting
 from callagent.ports import MediaSessionState
-from callagent.protocol.enums import CallEndReason, CallRole, MediaType
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import OnCallEnd, OnUserLeave
 from tests.unit.call.fake_media import FakeMedia

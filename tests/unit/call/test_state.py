@@ -9,7 +9,6 @@ from callagent.call.model import (
     AcceptAsked,
     CallParams,
     CallsAsked,
-    CallState,
     CloseMedia,
     Complete,
     ConnectionLost,
@@ -19,7 +18,6 @@ from callagent.call.model import (
     HangupAsked,
     Input,
     LoginStarted,
-    LoginState,
     MediaConnected,
     MediaDead,
     Notify,
@@ -38,7 +36,7 @@ from callagent.call.model import (
 )
 from callagent.call.state import step
 from callagent.ports import PeerKey
-from callagent.protocol.enums import CallEndReason, CallRole, MediaType, Placement
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType, Placement
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.events import (
     AnyEventData,

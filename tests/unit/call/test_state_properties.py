@@ -11,7 +11,6 @@ from callagent.call.model import (
     AcceptAsked,
     CallParams,
     CallsAsked,
-    CallState,
     CloseMedia,
     Complete,
     ConnectionLost,
@@ -22,7 +21,6 @@ from callagent.call.model import (
     Input,
     LoggedOut,
     LoginStarted,
-    LoginState,
     MediaConnected,
     MediaDead,
     MediaFirstFrame,
@@ -46,7 +44,7 @@ from callagent.call.model import (
 )
 from callagent.call.state import step
 from callagent.ports import PeerKey
-from callagent.protocol.enums import CallEndReason, CallRole, MediaType, Placement
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType, Placement
 from callagent.protocol.events import (
     AnyEventData,
     CallInfo,

@@ -12,14 +12,14 @@ from aiohttp import web
 
 from callagent.protocol import control as api
 from callagent.protocol.base import Wire
-from callagent.protocol.enums import CallResult, CallRole, MediaType, RecentCallResult
+from callagent.protocol.enums import CallResult, CallRole, CallState, LoginState, MediaType, RecentCallResult
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HistoryData, HistoryEntry
 
 CALL_ID = "0b0e8f0e-7c0c-4f0a-9d4e-1f2a3b4c5d6e"
 STATUS = api.StatusData(
-    state=api.AgentState.CONNECTED,
-    login=api.LoginState.RECONNECTING,
+    state=CallState.CONNECTED,
+    login=LoginState.RECONNECTING,
     login_reason="the service does not answer",
     service_url="https://calls.example.org:8443",
     sdk_app_id=1400000001,
