@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make run    set up and run the demo: call service and kiosk on this machine (ARGS=--check: one call, then stop)
 # make test   set up and run every check and test (ARGS='-m smoke' or any other pytest arguments)
+# make long   measure everything at full length, results in docs/results
 # make fresh  prove both in clean Debian roots (SUITES=trixie: in that one only)
 
 SHELL := /bin/bash
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SUITES ?= bookworm trixie
 
-.PHONY: run test check pytest fresh clean
+.PHONY: run test check pytest fresh long clean
 
 run: $(VENV)/installed-run
 	$(BIN)/callagent demo $(ARGS)
@@ -31,6 +32,9 @@ pytest: $(VENV)/installed-test
 fresh:
 	.ci/packages fresh
 	set -e; for suite in $(SUITES); do SUITE=$$suite tests/fresh/run; done
+
+long: $(VENV)/installed-test
+	$(BIN)/python -m benchmarks.long
 
 clean:
 	rm -rf $(VENV)

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`python -m benchmarks.long`: every benchmark at full length, kept in docs/results.
+
+With `--check` nothing is measured: a result that is missing fails, one that is
+older than the code it measures is named.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.__main__ import BENCHMARKS
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "docs" / "results"
+MEASURED = {
+    "loopback": (
+        "benchmarks",
+        "callagent/devices/virtual",
+        "callagent/media",
+        "callagent/ports",
+        "callagent/rtc",
+    )
+}
+"""The code each benchmark measures."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.long", description=__doc__)
+    parser.add_argument(
+        "--check", action="store_true", help="only look whether the results are there and new"
+    )
+    if parser.parse_args().check:
+        return check(RESULTS)
+    for name in BENCHMARKS:
+        measure(name, RESULTS)
+    return 0
+
+
+def measure(name: str, folder: Path) -> None:
+    """Run one benchmark at full length and write NAME.json."""
+    began, date = time.monotonic(), datetime.now(UTC)
+    report = BENCHMARKS[name](False)
+    print(report.table())
+    result = {
+        "commit": json.loads(report.json())["commit"],
+        "date": date.isoformat(timespec="seconds"),
+        "length_s": round(time.monotonic() - began),
+        "report": json.loads(report.json()),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(result, indent=2) + "\n")
+
+
+def check(folder: Path) -> int:
+    """Exit code 1 when a result is missing; older ones are only named."""
+    missing = [name for name in BENCHMARKS if not (folder / f"{name}.json").exists()]
+    for name in missing:
+        print(f"{name}: no result in {folder.name}; run make long")
+    for name in sorted(set(BENCHMARKS) - set(missing)):
+        result = json.loads((folder / f"{name}.json").read_text())
+        age = "older than the code it measures" if _older(result["commit"], MEASURED[name]) else "up to date"
+        print(f"{name}: {age} (measured {result['date']} at {result['commit'][:12]})")
+    return 1 if missing else 0
+
+
+def _older(commit: str, paths: tuple[str, ...]) -> bool:
+    """Whether the code changed since; a commit that is not known here counts as older."""
+    command = ["git", "-C", str(ROOT), "diff", "--quiet", commit.rstrip("+"), "HEAD", "--", *paths]
+    return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode != 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
