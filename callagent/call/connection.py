@@ -12,7 +12,14 @@ import aiohttp
 from pydantic import ValidationError
 
 from callagent.protocol.errors import ErrorCode
-from callagent.protocol.events import Event, PresenceChange, Signal
+from callagent.protocol.events import (
+    CommandAnswerSignal,
+    CommandSignal,
+    Event,
+    Moment,
+    PresenceChange,
+    Signal,
+)
 from callagent.protocol.replies import HelloData
 from callagent.protocol.requests import AnyRequest, Bye, Hello, Ping, ProtocolError, Reply
 
@@ -42,9 +49,7 @@ class ConnectionListener(Protocol):
 
     def handle_event(self, event: Event) -> None: ...
 
-    def handle_signal(self, signal: Signal) -> None: ...
-
-    def handle_presence(self, change: PresenceChange) -> None: ...
+    def handle_moment(self, message: Moment) -> None: ...
 
     def handled_seq(self) -> int:
         """The last event that was applied; acknowledged with the next heartbeat."""
@@ -205,9 +210,13 @@ class Connection:
             case "event":
                 self._listener.handle_event(Event.model_validate(message))
             case "media":
-                self._listener.handle_signal(Signal.model_validate(message))
+                self._listener.handle_moment(Signal.model_validate(message))
+            case "command":
+                self._listener.handle_moment(CommandSignal.model_validate(message))
+            case "commandAnswer":
+                self._listener.handle_moment(CommandAnswerSignal.model_validate(message))
             case "presence":
-                self._listener.handle_presence(PresenceChange.model_validate(message))
+                self._listener.handle_moment(PresenceChange.model_validate(message))
             case "error":
                 error = ProtocolError.model_validate(message)
                 log.warning("The service could not read a message: %s [%d]", error.message, error.code)

@@ -40,6 +40,7 @@ from callagent.call.model import (
     Send,
     ServiceEvent,
     SessionOpened,
+    SideChanged,
     StartMedia,
     StartTimer,
     StopTimer,
@@ -47,8 +48,9 @@ from callagent.call.model import (
     Timer,
     TracksAsked,
 )
-from callagent.call.notifications import EngineEvent, OnError, OnPresence, Payload, engine_event
+from callagent.call.notifications import EngineEvent, OnCommand, OnError, OnPresence, Payload, engine_event
 from callagent.call.peers import MediaPeers
+from callagent.call.remote_commands import RemoteCommands
 from callagent.call.signalling import SignallingClient
 from callagent.call.signalling_types import SignallingSettings
 from callagent.call.state import step
@@ -58,6 +60,9 @@ from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import (
     AnyEventData,
+    CommandAnswerSignal,
+    CommandSignal,
+    Moment,
     OnCallBegin,
     OnCallEnd,
     OnCallNotConnected,
@@ -100,6 +105,7 @@ class CallEngine:
             camera_default=settings.camera,
         )
         self._client = SignallingClient(settings, self, self._clock)
+        self._commands = RemoteCommands(self._client)
         self._peers = MediaPeers(media, settings.user_id, self, self._clock)
         self._observers: list[Callable[[EngineEvent], None]] = []
         self._inputs: deque[Input] = deque()
@@ -208,6 +214,25 @@ class CallEngine:
     async def set_camera(self, on: bool) -> None:
         """Announce whether this side's picture is sent, for this call only."""
         await self._ask(lambda api: TracksAsked(api, video=on))
+
+    def set_privacy(self, on: bool) -> None:
+        """This side's privacy switch, over calls: the others hear of it, and of no microphone and camera."""
+        self._post(SideChanged(privacy=on))
+
+    def offer_commands(self, commands: Sequence[str]) -> None:
+        """What the other side of a call may ask this device to do, over calls; asked as `OnCommand`."""
+        self._post(SideChanged(commands=tuple(commands)))
+
+    async def command(self, user_id: str, command: str) -> None:
+        """Have a member's device do something it offers. Raises as `RemoteCommands.ask`."""
+        member = next((each for each in self._status.members if each.user_id == user_id), None)
+        if member is None:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, f"{user_id} is not connected in this call")
+        await self._commands.ask(self._status.call_id, member.session_id, command)
+
+    def answer_command(self, asked: CommandSignal, error: CallAgentError | None = None) -> None:
+        """What came of a member's command; without error it was done."""
+        self._commands.answer(asked, error)
 
     async def renegotiate(self, reason: str = "") -> None:
         """Ask for a new epoch: the media is connected but dead."""
@@ -382,11 +407,16 @@ class CallEngine:
     def on_event(self, data: AnyEventData) -> None:
         self._post(ServiceEvent(data))
 
-    def on_signal(self, signal: Signal) -> None:
-        self._post(MediaReceived(signal))
-
-    def on_presence(self, change: PresenceChange) -> None:
-        self._notify(OnPresence(**change.model_dump(exclude={"type"})))
+    def on_moment(self, message: Moment) -> None:
+        match message:
+            case Signal():
+                self._post(MediaReceived(message))
+            case CommandSignal():
+                self._notify(OnCommand(**message.model_dump()))
+            case CommandAnswerSignal():
+                self._commands.on_answer(message)
+            case PresenceChange():
+                self._notify(OnPresence(**message.model_dump(exclude={"type"})))
 
     def _tell_presence(self, reply: Reply) -> None:
         """Changes were missed while away: tell where everybody stands."""

@@ -37,6 +37,10 @@ class Member:
     video_available: bool
     reconnecting: bool = False
     """Its media is being made anew."""
+    privacy: bool = False
+    """Its privacy switch is on."""
+    commands: tuple[str, ...] = ()
+    """What its device does when asked (`CallEngine.command`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,10 @@ class EngineState:
     own_user_id: str
     microphone_default: bool = True
     camera_default: bool = True
+    privacy: bool = False
+    """This side's privacy switch: while it is on, no call is told of a microphone or camera."""
+    commands: tuple[str, ...] = ()
+    """What the other side may ask this device to do."""
     session_silence_s: float = SESSION_SILENCE_S
     login: LoginState = LoginState.LOGGED_OUT
     session_id: str = ""
@@ -188,6 +196,14 @@ class TracksAsked:
     api: int
     audio: bool | None = None
     video: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SideChanged:
+    """This side's privacy switch or what it offers changed; it stays so over calls."""
+
+    privacy: bool | None = None
+    commands: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,6 +292,7 @@ Input = (
     | RejectAsked
     | HangupAsked
     | TracksAsked
+    | SideChanged
     | RenegotiateAsked
     | LoginStarted
     | SessionOpened

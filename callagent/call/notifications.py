@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from callagent.protocol.base import Wire
 from callagent.protocol.enums import CallRole, MediaType
-from callagent.protocol.events import AnyEventData, PresenceChange
+from callagent.protocol.events import AnyEventData, CommandSignal, PresenceChange
 
 
 class OnUserReconnecting(Wire):
@@ -48,6 +48,10 @@ class OnStatusChanged(Wire):
     media_type: MediaType
 
 
+class OnCommand(CommandSignal):
+    """A member asks this device to do something; to be answered with `CallEngine.answer_command`."""
+
+
 class OnPresence(PresenceChange):
     """A user came, went or entered a call (after `get_users(subscribe=True)`)."""
 
@@ -59,6 +63,7 @@ Payload = (
     | OnFirstFrame
     | OnError
     | OnStatusChanged
+    | OnCommand
     | OnPresence
 )
 

@@ -25,10 +25,12 @@ from callagent.protocol.events import (
     OnMediaPlan,
     OnMissedCall,
     OnUserAudioAvailable,
+    OnUserCommands,
     OnUserJoin,
     OnUserLeave,
     OnUserLineBusy,
     OnUserNoResponse,
+    OnUserPrivacy,
     OnUserReject,
     OnUserVideoAvailable,
 )
@@ -58,7 +60,14 @@ def on_service_event(turn: Turn, data: AnyEventData) -> None:
         case OnUserReject() | OnUserNoResponse() | OnUserLineBusy():
             if turn.current(data.call_id):
                 turn.emit(Notify(data))
-        case OnUserJoin() | OnUserLeave() | OnUserAudioAvailable() | OnUserVideoAvailable():
+        case (
+            OnUserJoin()
+            | OnUserLeave()
+            | OnUserAudioAvailable()
+            | OnUserVideoAvailable()
+            | OnUserPrivacy()
+            | OnUserCommands()
+        ):
             _member_changed(turn, data)
 
 
@@ -120,7 +129,13 @@ def _planned(turn: Turn, plan: OnMediaPlan) -> None:
 
 
 def _member_changed(
-    turn: Turn, data: OnUserJoin | OnUserLeave | OnUserAudioAvailable | OnUserVideoAvailable
+    turn: Turn,
+    data: OnUserJoin
+    | OnUserLeave
+    | OnUserAudioAvailable
+    | OnUserVideoAvailable
+    | OnUserPrivacy
+    | OnUserCommands,
 ) -> None:
     call = turn.current(data.call_id)
     if call is None or call.state is not CallState.CONNECTED:
@@ -129,7 +144,14 @@ def _member_changed(
     member = call.member(data.user_id)
     match data:
         case OnUserJoin():
-            joined = Member(data.user_id, data.session_id, data.audio_available, data.video_available)
+            joined = Member(
+                data.user_id,
+                data.session_id,
+                data.audio_available,
+                data.video_available,
+                privacy=data.privacy,
+                commands=tuple(data.commands),
+            )
             turn.change_call(call, members=(*others, joined))
         case OnUserLeave():
             turn.change_call(call, members=others)
@@ -139,6 +161,10 @@ def _member_changed(
         case OnUserVideoAvailable() if member is not None:
             changed = replace(member, video_available=data.is_video_available)
             turn.change_call(call, members=(*others, changed))
+        case OnUserPrivacy() if member is not None:
+            turn.change_call(call, members=(*others, replace(member, privacy=data.is_privacy_on)))
+        case OnUserCommands() if member is not None:
+            turn.change_call(call, members=(*others, replace(member, commands=tuple(data.commands))))
     turn.emit(Notify(data))
 
 

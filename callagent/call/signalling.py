@@ -20,9 +20,8 @@ from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import (
     EVENT_TYPES,
     Event,
+    Moment,
     OnKickedOffline,
-    PresenceChange,
-    Signal,
 )
 from callagent.protocol.replies import HelloData
 from callagent.protocol.requests import PROTOCOL_VERSION, AnyRequest, Hello, Logout, Reply, Resume
@@ -343,11 +342,8 @@ class SignallingClient:
                 self._listener.on_event(data)
         self._open_when_replayed()
 
-    def handle_signal(self, signal: Signal) -> None:
-        self._listener.on_signal(signal)
-
-    def handle_presence(self, change: PresenceChange) -> None:
-        self._listener.on_presence(change)
+    def handle_moment(self, message: Moment) -> None:
+        self._listener.on_moment(message)
 
 
 def _signal_url(url: str) -> str:

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 from callagent.call.credentials import Credentials
 from callagent.protocol.enums import Platform
 from callagent.protocol.errors import CallAgentError
-from callagent.protocol.events import AnyEventData, PresenceChange, Signal
+from callagent.protocol.events import AnyEventData, Moment
 from callagent.protocol.replies import HelloData
 
 
@@ -57,6 +57,4 @@ class SignallingListener(Protocol):
 
     def on_event(self, data: AnyEventData) -> None: ...
 
-    def on_signal(self, signal: Signal) -> None: ...
-
-    def on_presence(self, change: PresenceChange) -> None: ...
+    def on_moment(self, message: Moment) -> None: ...

@@ -39,6 +39,7 @@ from callagent.call.model import (
     Send,
     ServiceEvent,
     SessionOpened,
+    SideChanged,
     TimedOut,
     TimerKind,
     TracksAsked,
@@ -69,6 +70,8 @@ def step(state: EngineState, what: Input) -> tuple[EngineState, tuple[Effect, ..
             _hangup(turn, api)
         case TracksAsked():
             _set_tracks(turn, what)
+        case SideChanged():
+            _change_side(turn, what)
         case RenegotiateAsked(api, reason):
             _renegotiate(turn, api, reason)
         case Replied():
@@ -204,6 +207,17 @@ def _set_tracks(turn: Turn, asked: TracksAsked) -> None:
         _refuse(turn, asked.api, "There is no call")
         return
     turn.emit(Complete(asked.api))
+
+
+def _change_side(turn: Turn, changed: SideChanged) -> None:
+    state = turn.state
+    if changed.privacy is not None:
+        turn.change(privacy=changed.privacy)
+    if changed.commands is not None:
+        turn.change(commands=changed.commands)
+    call = turn.state.call
+    if turn.state != state and call is not None and call.state is CallState.CONNECTED:
+        turn.send_tracks(call)
 
 
 def _renegotiate(turn: Turn, api: int, reason: str) -> None:

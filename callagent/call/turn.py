@@ -248,7 +248,15 @@ class Turn:
     def send_tracks(self, call: Call) -> None:
         """Also after every resume, so one lost on the way does no harm."""
         if self.online:
-            message = SetTracks(id=1, call_id=call.call_id, audio=call.audio, video=call.video)
+            state = self.state
+            message = SetTracks(
+                id=1,
+                call_id=call.call_id,
+                audio=call.audio and not state.privacy,
+                video=call.video and not state.privacy,
+                privacy=state.privacy,
+                commands=list(state.commands),
+            )
             self.emit(Send("tracks", call.call_id, message))
 
 

@@ -2,13 +2,13 @@
 """What the service tells a session, in order and by number; names as the reference gives them.
 
 `Event` is durable: it is stored in the transaction that caused it, numbered per
-session, and replayed at resume. `Signal` and `PresenceChange` are of the moment:
-not numbered, not stored.
+session, and replayed at resume. A `Moment` is not numbered and not stored.
 """
 
 from typing import Any, Literal
 
 from callagent.protocol.base import Wire
+from callagent.protocol.command import Command, CommandAnswer
 from callagent.protocol.enums import (
     CallEndReason,
     CallRole,
@@ -37,6 +37,23 @@ class Signal(Wire):
     sender: str
     """The sending session."""
     media: MediaMessage
+
+
+class CommandSignal(Wire):
+    """A command from another session of the same call, which the service knows to be this user's."""
+
+    type: Literal["command"] = "command"
+    sender: str
+    user_id: str
+    command: Command
+
+
+class CommandAnswerSignal(Wire):
+    """What came of a command of this session."""
+
+    type: Literal["commandAnswer"] = "commandAnswer"
+    sender: str
+    answer: CommandAnswer
 
 
 class CallInfo(Wire):
@@ -109,6 +126,8 @@ class OnUserJoin(UserEventData):
     kind: MemberKind = MemberKind.USER
     audio_available: bool
     video_available: bool
+    privacy: bool = False
+    commands: list[str] = []
 
 
 class OnUserLeave(UserEventData):
@@ -121,6 +140,18 @@ class OnUserAudioAvailable(UserEventData):
 
 class OnUserVideoAvailable(UserEventData):
     is_video_available: bool
+
+
+class OnUserPrivacy(UserEventData):
+    """The member's privacy switch; its camera and microphone are closed while it is on."""
+
+    is_privacy_on: bool
+
+
+class OnUserCommands(UserEventData):
+    """What the member's device does when asked (`SendCommand`)."""
+
+    commands: list[str]
 
 
 class MediaPeer(Wire):
@@ -161,6 +192,9 @@ class PresenceChange(Wire):
     in_call: bool = False
 
 
+Moment = Signal | CommandSignal | CommandAnswerSignal | PresenceChange
+"""What the service passes on at once, neither numbered nor stored."""
+
 AnyEventData = (
     OnCallReceived
     | OnCallBegin
@@ -173,6 +207,8 @@ AnyEventData = (
     | OnUserLeave
     | OnUserAudioAvailable
     | OnUserVideoAvailable
+    | OnUserPrivacy
+    | OnUserCommands
     | OnMediaPlan
     | OnMissedCall
     | OnKickedOffline
@@ -192,6 +228,8 @@ EVENT_TYPES: dict[str, type[AnyEventData]] = {
         OnUserLeave,
         OnUserAudioAvailable,
         OnUserVideoAvailable,
+        OnUserPrivacy,
+        OnUserCommands,
         OnMediaPlan,
         OnMissedCall,
         OnKickedOffline,

@@ -15,6 +15,8 @@ class MemberSnapshot(Wire):
     """`ringing` or `connected`."""
     audio_available: bool
     video_available: bool
+    privacy: bool = False
+    commands: list[str] = []
 
 
 class CallSnapshot(Wire):

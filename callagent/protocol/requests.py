@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints
 
 from callagent.protocol.base import CallId, DeviceId, SessionId, ShortText, UserId, Wire
+from callagent.protocol.command import Command, CommandAnswer, CommandName
 from callagent.protocol.enums import MediaType, Platform
 from callagent.protocol.media import MediaMessage
 
@@ -93,12 +94,16 @@ class Hangup(Request):
 
 
 class SetTracks(Request):
-    """Tell the call whether this side's microphone and camera send."""
+    """Tell the call whether this side's microphone and camera send, and what else there is to know of it."""
 
     type: Literal["setTracks"] = "setTracks"
     call_id: CallId
     audio: bool | None = None
     video: bool | None = None
+    privacy: bool | None = None
+    """Whether the privacy switch is on: nobody remote can have this side's camera or microphone back."""
+    commands: Annotated[list[CommandName], Field(max_length=16)] | None = None
+    """What the others may ask this device to do (`SendCommand`)."""
 
 
 class Renegotiate(Request):
@@ -119,6 +124,25 @@ class SendMedia(Request):
     type: Literal["media"] = "media"
     to: SessionId
     media: MediaMessage
+
+
+class SendCommand(Request):
+    """Ask the device of another connected session of the call to do something.
+
+    The reply says whether it was passed on, a `CommandSignal` back (`answer`) whether it was done.
+    """
+
+    type: Literal["command"] = "command"
+    to: SessionId
+    command: Command
+
+
+class AnswerCommand(Request):
+    """What came of a command, to the session that asked."""
+
+    type: Literal["commandAnswer"] = "commandAnswer"
+    to: SessionId
+    answer: CommandAnswer
 
 
 class GetUsers(Request):
@@ -157,6 +181,8 @@ AnyRequest = (
     | SetTracks
     | Renegotiate
     | SendMedia
+    | SendCommand
+    | AnswerCommand
     | GetUsers
     | GetHistory
     | SetSelfInfo
@@ -175,6 +201,8 @@ REQUEST_TYPES: dict[str, type[AnyRequest]] = {
         SetTracks,
         Renegotiate,
         SendMedia,
+        SendCommand,
+        AnswerCommand,
         GetUsers,
         GetHistory,
         SetSelfInfo,

@@ -4,7 +4,7 @@
 from collections import deque
 from typing import Protocol
 
-from callagent.protocol.events import Event, PresenceChange, Signal
+from callagent.protocol.events import Event, Moment, Signal
 from callagent.protocol.requests import Bye
 from callagent.server.storage.event_log import Delivery, SessionKey
 
@@ -19,7 +19,7 @@ class Subscriber(Protocol):
         """May come out of order or twice; the log in the database has the truth."""
         ...
 
-    def moment(self, message: Signal | PresenceChange) -> None: ...
+    def moment(self, message: Moment) -> None: ...
 
     def dismiss(self, bye: Bye | None) -> None:
         """Send what is queued, then the bye (None: it has a successor), then close."""
@@ -43,7 +43,7 @@ class Bus(Protocol):
         """Tell the session's connection, if there is one, of a stored event."""
         ...
 
-    def signal(self, session: SessionKey, message: Signal | PresenceChange) -> None:
+    def signal(self, session: SessionKey, message: Moment) -> None:
         """Pass on something of the moment; a short queue of signals is kept for who is away."""
         ...
 
@@ -81,7 +81,7 @@ class LocalBus:
         if subscriber is not None:
             subscriber.event(delivery.event)
 
-    def signal(self, session: SessionKey, message: Signal | PresenceChange) -> None:
+    def signal(self, session: SessionKey, message: Moment) -> None:
         subscriber = self._subscribers.get(session)
         if subscriber is not None:
             subscriber.moment(message)

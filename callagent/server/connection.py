@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from callagent.protocol.base import Wire
-from callagent.protocol.events import Event, PresenceChange, Signal
+from callagent.protocol.events import Event, Moment
 from callagent.protocol.requests import Bye
 
 MAX_QUEUED = 256
@@ -41,11 +41,11 @@ class Outbox:
     def __init__(self) -> None:
         self._queue: deque[Wire] = deque()
         self._wake = asyncio.Event()
-        self._held: list[Event | Signal | PresenceChange] | None = None
+        self._held: list[Event | Moment] | None = None
         self._log: ReadLog | None = None
         self._newest = 0
         self._behind = False
-        self._later: deque[Signal | PresenceChange] = deque(maxlen=MAX_QUEUED)
+        self._later: deque[Moment] = deque(maxlen=MAX_QUEUED)
         self._closing = False
         self.sent_seq = 0
         """The last event given to the writer."""
@@ -92,7 +92,7 @@ class Outbox:
             self._behind = True
             self._wake.set()
 
-    def moment(self, message: Signal | PresenceChange) -> None:
+    def moment(self, message: Moment) -> None:
         if self._held is not None:
             self._held.append(message)
         elif self._behind:

@@ -8,6 +8,7 @@ from callagent.protocol.base import Wire
 from callagent.protocol.replies import UsersData
 from callagent.protocol.requests import (
     Accept,
+    AnswerCommand,
     AnyRequest,
     Calls,
     GetHistory,
@@ -16,6 +17,7 @@ from callagent.protocol.requests import (
     Logout,
     Reject,
     Renegotiate,
+    SendCommand,
     SendMedia,
     SetSelfInfo,
     SetTracks,
@@ -56,6 +58,8 @@ class Handlers:
             SetTracks: self._set_tracks,
             Renegotiate: self._renegotiate,
             SendMedia: self._media,
+            SendCommand: self._remote_command,
+            AnswerCommand: self._remote_answer,
             GetUsers: self._get_users,
             GetHistory: self._get_history,
             SetSelfInfo: self._set_self_info,
@@ -83,7 +87,14 @@ class Handlers:
 
     async def _set_tracks(self, login: Login, request: SetTracks) -> None:
         session_id = login.key.session_id
-        command = commands.SetTracks(login.user_id, session_id, request.audio, request.video)
+        command = commands.SetTracks(
+            login.user_id,
+            session_id,
+            request.audio,
+            request.video,
+            request.privacy,
+            None if request.commands is None else tuple(dict.fromkeys(request.commands)),
+        )
         await self._command(login, request.call_id, command)
 
     async def _renegotiate(self, login: Login, request: Renegotiate) -> None:
@@ -92,6 +103,12 @@ class Handlers:
 
     async def _media(self, login: Login, request: SendMedia) -> None:
         await self._control.relay(login.key, login.user_id, request)
+
+    async def _remote_command(self, login: Login, request: SendCommand) -> None:
+        await self._control.relay_command(login.key, login.user_id, request)
+
+    async def _remote_answer(self, login: Login, request: AnswerCommand) -> None:
+        await self._control.relay_answer(login.key, login.user_id, request)
 
     async def _get_users(self, login: Login, request: GetUsers) -> Wire:
         if request.subscribe:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from callagent.call.model import CallParams
+from callagent.call.notifications import EngineEvent, OnCommand
 from callagent.ports import MediaSessionState
 from callagent.protocol.enums import (
     CallEndReason,
@@ -440,3 +441,82 @@ async def test_a_kicked_device_is_told_and_stays_out(hall: Exchange) -> None:
     with pytest.raises(CallAgentError) as refused:
         await b.engine.calls(["anna"], VIDEO)
     assert refused.value.code is ErrorCode.INIT_FAIL
+
+
+# --- privacy and commands -----------------------------------------------------------
+
+
+async def test_the_privacy_switch_is_told_and_stands_over_calls(hall: Exchange) -> None:
+    anna, bert = await hall.device("anna"), await hall.device("bert")
+    await connect(anna, bert)
+    bert.engine.set_privacy(True)
+    await anna.until(lambda: anna.engine.state.members[0].privacy)
+    assert not anna.engine.state.remote_audio_available
+    assert not anna.engine.state.remote_video_available
+    await bert.engine.set_microphone(True)
+    await bert.engine.hangup()
+    await everybody_idle(anna, bert)
+
+    await connect(anna, bert)
+    await anna.until(lambda: anna.engine.state.members[0].privacy)
+    assert not anna.engine.state.remote_audio_available
+    bert.engine.set_privacy(False)
+    await anna.until(lambda: anna.engine.state.remote_video_available)
+    assert anna.engine.state.remote_audio_available
+    assert not anna.engine.state.members[0].privacy
+
+
+async def test_a_command_is_done_once_by_the_device_that_offers_it(hall: Exchange) -> None:
+    anna, bert = await hall.device("anna"), await hall.device("bert")
+    asked: list[OnCommand] = []
+    refusal: list[CallAgentError] = []
+
+    def obey(event: EngineEvent) -> None:
+        if isinstance(event.payload, OnCommand):
+            asked.append(event.payload)
+            bert.engine.answer_command(event.payload, refusal[0] if refusal else None)
+
+    bert.engine.add_observer(obey)
+    call_id = await connect(anna, bert)
+    with pytest.raises(CallAgentError) as error:
+        await anna.engine.command("bert", "openDoor")
+    assert error.value.code is ErrorCode.REQUEST_REFUSED
+    assert not asked
+
+    bert.engine.offer_commands(["openDoor"])
+    await anna.until(lambda: anna.engine.state.members[0].commands == ("openDoor",))
+    await anna.engine.command("bert", "openDoor")
+    assert [(each.user_id, each.command.command, each.command.call_id) for each in asked] == [
+        ("anna", "openDoor", call_id)
+    ]
+    refusal.append(CallAgentError(ErrorCode.PERMISSION_DENIED, "not for you"))
+    with pytest.raises(CallAgentError, match="not for you") as error:
+        await anna.engine.command("bert", "openDoor")
+    assert error.value.code is ErrorCode.PERMISSION_DENIED
+    with pytest.raises(CallAgentError) as error:
+        await anna.engine.command("carl", "openDoor")
+    assert error.value.code is ErrorCode.REQUEST_REFUSED
+
+
+async def test_a_command_to_a_device_that_is_away_is_never_kept_for_later(hall: Exchange) -> None:
+    anna, bert = await hall.device("anna"), await hall.device("bert")
+    asked: list[OnCommand] = []
+
+    def note(event: EngineEvent) -> None:
+        if isinstance(event.payload, OnCommand):
+            asked.append(event.payload)
+
+    bert.engine.add_observer(note)
+    bert.engine.offer_commands(["openDoor"])
+    await connect(anna, bert)
+    await anna.until(lambda: anna.engine.state.members[0].commands == ("openDoor",))
+    bert.wire.cut()
+    await hall.until_away()
+    with pytest.raises(CallAgentError) as error:
+        await anna.engine.command("bert", "openDoor")
+    assert error.value.code is ErrorCode.PEER_UNREACHABLE
+    bert.wire.join()
+    await bert.until(lambda: bert.engine.state.login_state is LoginState.ONLINE)
+    await bert.engine.set_microphone(False)
+    await anna.until(lambda: not anna.engine.state.remote_audio_available)
+    assert not asked

@@ -74,6 +74,8 @@ class SetTracks:
     session_id: str
     audio: bool | None = None
     video: bool | None = None
+    privacy: bool | None = None
+    remote_commands: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

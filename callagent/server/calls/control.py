@@ -11,9 +11,9 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.events import OnMediaPlan, Signal
+from callagent.protocol.events import CommandAnswerSignal, CommandSignal, OnMediaPlan, Signal
 from callagent.protocol.replies import CallsData, CallSnapshot, MemberSnapshot
-from callagent.protocol.requests import Calls, SendMedia
+from callagent.protocol.requests import AnswerCommand, Calls, SendCommand, SendMedia
 from callagent.server.announce import Announcer
 from callagent.server.bus import Bus
 from callagent.server.calls import state
@@ -108,6 +108,60 @@ class CallControl:
             raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
         target = SessionKey(session.app_id, request.to)
         self._bus.signal(target, Signal(sender=session.session_id, media=media))
+
+    async def relay_command(self, session: SessionKey, user_id: str, request: SendCommand) -> None:
+        """Pass a command on, now or never. Raises INVITE_HANDLED, REQUEST_REFUSED, PEER_UNREACHABLE."""
+        command = request.command
+        member = await self._other_side(session, user_id, command.call_id, request.to)
+        if command.command not in member.remote_commands:
+            raise CallAgentError(
+                ErrorCode.REQUEST_REFUSED, f"{member.user_id} takes no such command", "command.command"
+            )
+        logger.info(
+            "call %s: %s asks %s: %s (%s)",
+            command.call_id,
+            user_id,
+            member.user_id,
+            command.command,
+            command.command_id,
+        )
+        self._pass_on(
+            SessionKey(session.app_id, request.to),
+            CommandSignal(sender=session.session_id, user_id=user_id, command=command),
+        )
+
+    async def relay_answer(self, session: SessionKey, user_id: str, request: AnswerCommand) -> None:
+        """Pass on what came of a command. Raises as `relay_command`."""
+        answer = request.answer
+        await self._other_side(session, user_id, answer.call_id, request.to)
+        logger.info(
+            "call %s: %s on command %s: %d %s",
+            answer.call_id,
+            user_id,
+            answer.command_id,
+            answer.code,
+            answer.message,
+        )
+        self._pass_on(
+            SessionKey(session.app_id, request.to),
+            CommandAnswerSignal(sender=session.session_id, answer=answer),
+        )
+
+    async def _other_side(self, session: SessionKey, user_id: str, call_id: str, to: str) -> Member:
+        """The member connected with session `to`, when this session is connected in the same call."""
+        loaded = await self._repository.load(session.app_id, call_id)
+        own = _connected(loaded.call, session.session_id) if loaded is not None else None
+        if loaded is None or own is None or own.user_id != user_id:
+            raise CallAgentError(ErrorCode.INVITE_HANDLED, "This session is not in that call", "callId")
+        other = _connected(loaded.call, to) if to != session.session_id else None
+        if other is None:
+            raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
+        return other
+
+    def _pass_on(self, target: SessionKey, message: CommandSignal | CommandAnswerSignal) -> None:
+        if self._bus.subscriber(target) is None:
+            raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is away at the moment", "to")
+        self._bus.signal(target, message)
 
     async def snapshot(self, session: SessionKey, user_id: str) -> CallSnapshot | None:
         """The call this session calls in, is connected in or rings for."""
@@ -238,6 +292,8 @@ def _snapshot(call: Call, now: float) -> CallSnapshot:
                 status="ringing" if member.status is MemberStatus.RINGING else "connected",
                 audio_available=member.audio,
                 video_available=member.video,
+                privacy=member.privacy,
+                commands=list(member.remote_commands),
             )
             for member in call.with_status(*ALIVE)
         ],

@@ -41,6 +41,9 @@ class Member(_Stored):
     ended_at: float | None = None
     audio: bool = False
     video: bool = False
+    privacy: bool = False
+    remote_commands: tuple[str, ...] = ()
+    """What the others may ask this member's device to do."""
 
 
 class Call(_Stored):

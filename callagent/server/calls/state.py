@@ -20,10 +20,12 @@ from callagent.protocol.events import (
     OnMediaPlan,
     OnMissedCall,
     OnUserAudioAvailable,
+    OnUserCommands,
     OnUserJoin,
     OnUserLeave,
     OnUserLineBusy,
     OnUserNoResponse,
+    OnUserPrivacy,
     OnUserReject,
     OnUserVideoAvailable,
 )
@@ -127,7 +129,7 @@ def apply(call: Call, command: Command, now: float) -> Step:
                 turn.ring(command.user_id, ToSession(command.session_id))
         case SetTracks():
             _require_connected(call, command.user_id, command.session_id)
-            turn.set_tracks(command.user_id, command.audio, command.video)
+            turn.set_tracks(command)
         case Renegotiate():
             _require_connected(call, command.user_id, command.session_id)
             if command.epoch == call.epoch:
@@ -270,7 +272,8 @@ class _Turn:
         elif len(self.call.with_status(MemberStatus.CONNECTED)) > 1:
             self.plan_media()
 
-    def set_tracks(self, user_id: str, audio: bool | None, video: bool | None) -> None:
+    def set_tracks(self, command: SetTracks) -> None:
+        user_id, audio, video = command.user_id, command.audio, command.video
         member, call_id = self.call.members[user_id], self.call.call_id
         if audio is not None and audio != member.audio:
             self._change(user_id, audio=audio)
@@ -280,6 +283,15 @@ class _Turn:
             self._change(user_id, video=video)
             seen = OnUserVideoAvailable(call_id=call_id, user_id=user_id, is_video_available=video)
             self._tell_present(seen, but=user_id)
+        privacy, offered = command.privacy, command.remote_commands
+        if privacy is not None and privacy != member.privacy:
+            self._change(user_id, privacy=privacy)
+            switched = OnUserPrivacy(call_id=call_id, user_id=user_id, is_privacy_on=privacy)
+            self._tell_present(switched, but=user_id)
+        if offered is not None and offered != member.remote_commands:
+            self._change(user_id, remote_commands=offered)
+            offers = OnUserCommands(call_id=call_id, user_id=user_id, commands=list(offered))
+            self._tell_present(offers, but=user_id)
 
     def plan_media(self) -> None:
         """A new epoch for everybody who is connected."""
@@ -346,6 +358,8 @@ class _Turn:
             kind=member.kind,
             audio_available=member.audio,
             video_available=member.video,
+            privacy=member.privacy,
+            commands=list(member.remote_commands),
         )
 
     def _tell_over(self, member: Member, reason: CallEndReason, user_id: str) -> None:

@@ -15,10 +15,10 @@ from callagent.protocol.enums import CallEndReason, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import (
     AnyEventData,
+    Moment,
     OnKickedOffline,
     OnMissedCall,
     PresenceChange,
-    Signal,
 )
 from callagent.protocol.replies import HelloData
 from callagent.protocol.requests import GetHistory, Reply
@@ -73,11 +73,8 @@ class Ear:
     def on_event(self, data: AnyEventData) -> None:
         self._note("event", data)
 
-    def on_signal(self, signal: Signal) -> None:
-        self._note("signal", signal)
-
-    def on_presence(self, change: PresenceChange) -> None:
-        self._note("presence", change)
+    def on_moment(self, message: Moment) -> None:
+        self._note("presence" if isinstance(message, PresenceChange) else "signal", message)
 
     def names(self) -> list[str]:
         return [name for name, _ in self.heard]

@@ -290,7 +290,7 @@ def test_an_answered_call_begins_with_its_media_and_tracks() -> None:
     driver = Driver().calling()
     driver.hear(begin(CallRole.CALLER))
     assert driver.told == ["OnCallBegin"]
-    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=True, video=True)]
+    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=True, video=True, privacy=False, commands=[])]
     driver.hear(joined())
     driver.hear(plan(1))
     assert StartMedia(plan(1), OWN_SESSION) in driver.effects
@@ -455,7 +455,7 @@ def test_a_call_survives_a_lost_connection() -> None:
     driver.ask(TracksAsked, False, None)
     assert driver.sent == []
     driver.do(resumed(snapshot("connected")))
-    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=False, video=True)]
+    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=False, video=True, privacy=False, commands=[])]
     assert driver.state.call_state is CallState.CONNECTED
 
 
@@ -537,7 +537,7 @@ def test_an_audio_call_starts_without_the_camera_and_may_switch_it_on() -> None:
     assert driver.state.call is not None
     assert not driver.state.call.video
     driver.ask(TracksAsked, None, True)
-    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=True, video=True)]
+    assert driver.sent == [SetTracks(id=1, call_id=CALL, audio=True, video=True, privacy=False, commands=[])]
 
 
 # --- sessions -----------------------------------------------------------------

@@ -94,6 +94,7 @@ export class CallScreen {
     ask("hangup", () => engine.hangup());
     ask("mute", () => engine.setMicrophone(!engine.microphoneOn));
     ask("camera", () => engine.setCamera(!engine.cameraOn));
+    ask("open-door", () => this.#openDoor());
     byId("ended-close").addEventListener("click", () => this.close());
     byId("call-again").addEventListener("click", () => this.#call(this.#other, this.#mediaType));
     byId("play-remote").addEventListener("click", () => this.#play());
@@ -193,6 +194,17 @@ export class CallScreen {
     byId("ended-close").focus({ preventScroll: true });
   }
 
+  async #openDoor() {
+    const button = byId("open-door");
+    button.disabled = true;
+    try {
+      await this.#engine.command(this.#other, "openDoor");
+      notify(texts.doorOpened);
+    } finally {
+      button.disabled = false;
+    }
+  }
+
   #refused(error) {
     notify(errorText(error), "error");
     this.#render();
@@ -267,6 +279,7 @@ export class CallScreen {
     byId("answer-audio").querySelector("span").textContent = video ? texts.answerAudio : texts.answerCall;
     for (const id of ["answer-video", "answer-audio"]) byId(id).disabled = state.answering;
     byId("hangup").querySelector("span").textContent = phase === "outgoing" ? texts.cancel : texts.hangUp;
+    byId("open-door").hidden = phase !== "connected" || !peer?.commands.includes("openDoor");
     byId("call-timer").hidden = phase !== "connected";
     if (phase !== "connected") this.#needGesture(false);
   }
@@ -282,6 +295,7 @@ export class CallScreen {
       return seconds === null ? text : `${text} · ${texts.duration(duration(seconds))}`;
     }
     if (picture) return "";
+    if (peer?.privacy) return texts.peerPrivacy;
     if (peer?.video || !this.#remote.srcObject) return texts.connectingMedia;
     return this.#mediaType === MediaType.VIDEO ? texts.peerCameraOff : texts.audioOnly;
   }
@@ -291,6 +305,7 @@ export class CallScreen {
     let text = "";
     if (phase !== "ended" && this.#engine.connectionState === "reconnecting") text = texts.reconnectingSelf;
     else if (phase === "connected" && this.#reconnecting) text = texts.reconnectingPeer;
+    else if (phase === "connected" && peer?.privacy) text = texts.peerPrivacy;
     else if (phase === "connected" && peer && !peer.audio) text = texts.peerMuted;
     if (chip.textContent !== text) chip.textContent = text;
     chip.hidden = !text;

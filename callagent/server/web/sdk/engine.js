@@ -15,6 +15,7 @@
  * `onError` {code, message}.
  */
 
+import { RemoteCommands } from "./commands.js";
 import { CallStatus, MediaType } from "./enums.js";
 import { CallError, ErrorCode } from "./errors.js";
 import { LocalMedia } from "./local.js";
@@ -37,6 +38,7 @@ export class CallEngine extends EventTarget {
   #videoCodecs;
   #cancelDeadline = () => {};
   #announcing = Promise.resolve();
+  #commands;
 
   /**
    * @param options.source where tracks come from: {open(kind: "microphone"|"camera"): Promise<MediaStreamTrack>}
@@ -48,6 +50,7 @@ export class CallEngine extends EventTarget {
     this.#videoCodecs = videoCodecs;
     this.#signalling = new Signalling({ deviceId, model, platform: "web", version: SDK_VERSION });
     this.#local = new LocalMedia(source);
+    this.#commands = new RemoteCommands(this.#signalling);
     this.#listen();
   }
 
@@ -156,6 +159,16 @@ export class CallEngine extends EventTarget {
   async setCamera(on) {
     this.#requireCall();
     await this.#local.setCamera(on);
+  }
+
+  /**
+   * Have a member's device do what it offers (`state.members[userId].commands`), such as "openDoor".
+   * Resolves when it was done; rejects with what the device answered.
+   */
+  async command(userId, command) {
+    const member = this.#state.members[userId];
+    if (!member) throw new CallError(ErrorCode.REQUEST_REFUSED, "That user is not in the call");
+    return this.#commands.ask(this.#state.callId, member.sessionId, command);
   }
 
   /** The media source's choice of devices or settings changed: open what is in use anew. */

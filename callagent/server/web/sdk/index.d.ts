@@ -67,6 +67,10 @@ export interface Member {
   sessionId: string;
   audio: boolean;
   video: boolean;
+  /** Its privacy switch is on: camera and microphone are closed at the device. */
+  privacy: boolean;
+  /** What its device does when asked, such as "openDoor". */
+  commands: readonly string[];
 }
 
 export interface CallState {
@@ -136,10 +140,18 @@ export interface EngineEvents {
   onUserReject: OfUser;
   onUserNoResponse: OfUser;
   onUserLineBusy: OfUser;
-  onUserJoin: OfUser & { sessionId: string; audioAvailable: boolean; videoAvailable: boolean };
+  onUserJoin: OfUser & {
+    sessionId: string;
+    audioAvailable: boolean;
+    videoAvailable: boolean;
+    privacy: boolean;
+    commands: string[];
+  };
   onUserLeave: OfUser & { reason: CallEndReasonValue };
   onUserAudioAvailable: OfUser & { isAudioAvailable: boolean };
   onUserVideoAvailable: OfUser & { isVideoAvailable: boolean };
+  onUserPrivacy: OfUser & { isPrivacyOn: boolean };
+  onUserCommands: OfUser & { commands: string[] };
   onMediaPlan: OfCall & { epoch: number };
   onMissedCall: OfCall & { callerId: string; mediaType: MediaTypeValue; reason: CallEndReasonValue };
   onKickedOffline: { message: string };
@@ -180,6 +192,8 @@ export declare class CallEngine extends EventTarget {
   hangup(): Promise<void>;
   setMicrophone(on: boolean): Promise<void>;
   setCamera(on: boolean): Promise<void>;
+  /** Resolves when the member's device has done it. */
+  command(userId: string, command: string): Promise<void>;
   replaceDevices(): Promise<void>;
   getUsers(query?: { userIds?: string[]; subscribe?: boolean }): Promise<UserInfo[]>;
   getHistory(query?: { limit?: number; before?: number }): Promise<HistoryEntry[]>;

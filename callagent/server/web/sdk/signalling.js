@@ -9,7 +9,7 @@
  * - `connection` {state}: "closed" | "connecting" | "online" | "reconnecting"
  * - `session` {hello, resumed}: after each successful hello
  * - `event` {name, time, data}: a durable event of the service
- * - `media` {sender, media}, `presence` {...}: of the moment
+ * - `media` {sender, media}, `commandAnswer` {sender, answer}, `presence` {...}: of the moment
  * - `ended` {error}: the service will not have this session any more; no reconnect follows
  */
 
@@ -211,6 +211,8 @@ export class Signalling extends EventTarget {
         return this.#onEvent(message);
       case "media":
         return this.#tell("media", { sender: message.sender, media: message.media });
+      case "commandAnswer":
+        return this.#tell("commandAnswer", { sender: message.sender, answer: message.answer });
       case "presence":
         return this.#tell("presence", message);
       case "bye":

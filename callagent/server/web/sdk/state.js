@@ -139,6 +139,8 @@ const EVENTS = {
       sessionId: data.sessionId,
       audio: data.audioAvailable,
       video: data.videoAvailable,
+      privacy: data.privacy ?? false,
+      commands: data.commands ?? [],
     })),
 
   onUserAudioAvailable: (state, data, name) =>
@@ -146,6 +148,12 @@ const EVENTS = {
 
   onUserVideoAvailable: (state, data, name) =>
     withMember(state, data, name, (member) => ({ ...member, video: data.isVideoAvailable })),
+
+  onUserPrivacy: (state, data, name) =>
+    withMember(state, data, name, (member) => ({ ...member, privacy: data.isPrivacyOn })),
+
+  onUserCommands: (state, data, name) =>
+    withMember(state, data, name, (member) => ({ ...member, commands: data.commands })),
 
   onUserLeave(state, data, name) {
     if (state.callId !== data.callId) return stay(state);
