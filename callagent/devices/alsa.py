@@ -1,18 +1,23 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Microphones and speakers of ALSA, by pyalsaaudio."""
 
+import errno
 import logging
+import os
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import alsaaudio
 import numpy as np
 
 from callagent.devices.alsa_errors import MICROPHONE, SPEAKER, SoundDeviceKind, alsa_error
+from callagent.devices.alsa_mixer import Direction, prepare
 from callagent.devices.lifecycle import StatefulDevice, Waker
-from callagent.devices.pcm_formats import SUPPORTED, Samples, from_s16, to_s16
+from callagent.devices.pcm_formats import PREFERENCE, S16, SUPPORTED, Samples, from_s16, to_s16
 from callagent.devices.resampling import RATE_HZ, MonoResampler, RateConverter
+from callagent.devices.settings import SoundSettings
 from callagent.ports import AudioFrame, AudioPull, AudioSink, SourceError, SourceState
 
 log = logging.getLogger(__name__)
@@ -22,6 +27,10 @@ _FRAME_S = FRAME_SAMPLES / RATE_HZ
 _PERIODS = 4
 _POLL_S = 0.5
 _CLOSE_S = 2.0
+_IDLE_ANSWERS = 500
+_IDLE_PER_S = 250
+"""A card wakes its thread a hundred times a second at most; one that does far more often is broken."""
+_DEFAULT_SETTINGS = SoundSettings()
 _MAX_AHEAD_S = 0.1
 """A card cannot run ahead of the clock by more than its buffer; ALSA's null and file plugins do."""
 
@@ -46,15 +55,24 @@ class _AlsaDevice(StatefulDevice):
 
     _kind: SoundDeviceKind
     _direction: int
+    _mixer_side: Direction
 
-    def __init__(self, device: str = "default", name: str | None = None) -> None:
+    def __init__(
+        self,
+        device: str = "default",
+        name: str | None = None,
+        settings: SoundSettings = _DEFAULT_SETTINGS,
+    ) -> None:
         """`device` is an ALSA PCM name (`hw:CARD=Device,DEV=0`, `default`); `name` the stable id."""
         super().__init__(name or device)
         self._device = device
+        self._settings = settings
         self._waker: Waker | None = None
         self._thread: threading.Thread | None = None
-        self.xruns = 0
-        """Overruns or underruns since the device was made."""
+        self.counters: Counter[str] = Counter()
+        """Since the device was made: `xruns` (over- or underruns), `periods` carried."""
+        self.complaints: list[str] = []
+        """What the card's mixer did not take, one sentence each."""
 
     def close(self) -> None:
         """Stop and release the card; blocks until it is released, 2 s at most."""
@@ -83,6 +101,9 @@ class _AlsaDevice(StatefulDevice):
             typed, state = alsa_error(error, self._device, self._kind)
             self._life.lose(state, str(typed))
             raise typed from error
+        self.complaints = prepare(self._device, self._mixer_side, self._settings)
+        for complaint in self.complaints:
+            log.warning("%s", complaint)
         self._waker = waker = Waker()
         self._thread = threading.Thread(
             target=self._run, args=(work, card, waker), name=f"{self._kind.word}:{self._device}", daemon=True
@@ -90,19 +111,28 @@ class _AlsaDevice(StatefulDevice):
         self._thread.start()
 
     def _open_card(self) -> _Card:
-        """Ask for mono or stereo 48 kHz 16 bit; the card gives what is nearest."""
+        """Ask for mono 48 kHz 16 bit; the card gives what is nearest in rate and channels."""
+        pcm = self._open_pcm(S16)
+        if str(pcm.info()["format_name"]) not in SUPPORTED:
+            # A format the card lacks is replaced by the first it has, which may be none of ours.
+            offered = pcm.getformats()
+            pcm.close()
+            name = next((name for name in PREFERENCE if name in offered), S16)
+            pcm = self._open_pcm(name)
+        return _Card(pcm, self._device, self._kind)
+
+    def _open_pcm(self, format_name: str) -> "alsaaudio.PCM":
         # Never blocking inside ALSA: a card that hangs would hold the thread for ten seconds.
-        pcm = alsaaudio.PCM(
+        return alsaaudio.PCM(
             self._direction,
             alsaaudio.PCM_NONBLOCK,
             device=self._device,
             rate=RATE_HZ,
             channels=1,
-            format=alsaaudio.PCM_FORMAT_S16_LE,
+            format=getattr(alsaaudio, f"PCM_FORMAT_{format_name}"),
             periodsize=FRAME_SAMPLES,
             periods=_PERIODS,
         )
-        return _Card(pcm, self._device, self._kind)
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
         try:
@@ -128,6 +158,7 @@ class AlsaMicrophone(_AlsaDevice):
 
     _kind = MICROPHONE
     _direction = alsaaudio.PCM_CAPTURE
+    _mixer_side: Direction = "capture"
 
     def open(self, sink: AudioSink) -> None:
         """Start capturing. Raises SourceError."""
@@ -143,10 +174,13 @@ class AlsaMicrophone(_AlsaDevice):
         pace = _Pace()
         # A capture stream starts with its first read, and only then becomes readable.
         length, data = card.pcm.read()
+        idle = _Idle()
         while not waker.stopped:
+            idle.judge(length)
             if length < 0:
-                self.xruns += 1
+                self.counters["xruns"] += 1
             elif length > 0:
+                self.counters["periods"] += 1
                 now = time.monotonic()
                 samples = resampler.convert(to_s16(data, card.format_name))
                 pending = np.concatenate((pending, samples))
@@ -178,6 +212,7 @@ class AlsaSpeaker(_AlsaDevice):
 
     _kind = SPEAKER
     _direction = alsaaudio.PCM_PLAYBACK
+    _mixer_side: Direction = "playback"
 
     def open(self, pull: AudioPull) -> None:
         """Start playing what `pull` gives. Raises SourceError."""
@@ -192,21 +227,43 @@ class AlsaSpeaker(_AlsaDevice):
         frame_bytes = len(from_s16(np.zeros(card.channels, np.int16), card.format_name))
         pace = _Pace()
         waiting = b""
+        idle = _Idle()
         while not waker.stopped:
             if not waiting:
                 samples = converter.convert(np.frombuffer(pull(), np.int16))
                 waiting = from_s16(np.repeat(samples, card.channels), card.format_name)
             written = card.pcm.write(waiting)
+            idle.judge(written)
             if written < 0:
                 # Recovered by pyalsaaudio; nothing was taken, the same sound is written again.
-                self.xruns += 1
+                self.counters["xruns"] += 1
             elif written > 0:
+                self.counters["periods"] += 1
                 self._life.live()
                 waiting = waiting[written * frame_bytes :]
                 if pace.ahead(written / card.rate_hz, waker):
                     return
             elif waiting:
                 waker.wait(_POLL_S)
+
+
+class _Idle:
+    """Notices a card that answers at once and carries nothing: a dead one makes poll(2) return for ever."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._answers = 0
+
+    def judge(self, length: int) -> None:
+        """What the card said to a read or write. Raises OSError."""
+        if length > 0:
+            self._since, self._answers = None, 0
+            return
+        now = time.monotonic()
+        self._since = self._since or now
+        self._answers += 1
+        if self._answers >= _IDLE_ANSWERS and self._answers > _IDLE_PER_S * (now - self._since):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
 
 
 class _Pace:

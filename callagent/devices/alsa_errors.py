@@ -5,6 +5,7 @@ import errno
 import os
 from dataclasses import dataclass
 
+from callagent.devices.alsa_cards import held_by, pcm_node
 from callagent.devices.errors import (
     MIC_NOT_AUTHORIZED,
     MIC_OCCUPY,
@@ -13,6 +14,7 @@ from callagent.devices.errors import (
     NO_MICROPHONE,
     SPEAKER_FAIL,
 )
+from callagent.devices.holders import group_hint
 from callagent.ports import SourceError, SourceState
 
 
@@ -44,17 +46,21 @@ def errno_of(message: str) -> int:
 
 
 def alsa_error(error: Exception, device: str, kind: SoundDeviceKind) -> tuple[SourceError, SourceState]:
-    """The typed error for a failure of this device, and the state it leaves the device in."""
+    """The typed error for a failure of this device, and the state that leaves it in. Blocks a little."""
     number = errno_of(str(error))
     name = f"The {kind.word} {device}"
     if number in _ABSENT:
         return SourceError(f"There is no {kind.word} {device}", kind.absent), SourceState.ABSENT
+    capture = kind is MICROPHONE
     if number in (errno.EACCES, errno.EPERM):
-        return SourceError(
-            f"{name} may not be used: permission denied", kind.not_authorized
-        ), SourceState.FAILED
+        node = pcm_node(device, capture)
+        hint = group_hint(node) if node else ""
+        reason = f"permission denied; {hint}" if hint else "permission denied"
+        return SourceError(f"{name} may not be used: {reason}", kind.not_authorized), SourceState.FAILED
     if number == errno.EBUSY:
-        return SourceError(f"{name} is in use by another program", kind.occupied), SourceState.FAILED
+        return SourceError(
+            f"{name} is in use by {held_by(device, capture)}", kind.occupied
+        ), SourceState.FAILED
     if number in (errno.EINVAL, errno.ENOTTY):
         return SourceError(f"{name} refuses its settings", kind.parameters), SourceState.FAILED
     return SourceError(f"{name} failed: {error}", kind.start), SourceState.FAILED

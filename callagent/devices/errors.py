@@ -21,3 +21,6 @@ SPEAKER_FAIL = 90022
 
 ABSENT_CODES = frozenset({NO_CAMERA, NO_MICROPHONE})
 """Codes that mean: there is no such device (SourceState.ABSENT rather than FAILED)."""
+
+TAKEN_CODES = frozenset({CAMERA_NOT_AUTHORIZED, CAMERA_OCCUPY, MIC_NOT_AUTHORIZED, MIC_OCCUPY})
+"""Codes that mean: the device is well, but not ours to use; a smaller mode does not help."""

@@ -16,7 +16,12 @@ S24 = f"S24_{_ENDIAN}"
 S24_3LE = "S24_3LE"
 """24 bits in three bytes, as USB carries them."""
 
-SUPPORTED = frozenset({S16, S32, S24, S24_3LE})
+FLOAT = f"FLOAT_{_ENDIAN}"
+U8 = "U8"
+
+PREFERENCE = (S16, S32, S24, S24_3LE, FLOAT, U8)
+"""What to ask a card for, in order."""
+SUPPORTED = frozenset(PREFERENCE)
 
 
 def to_s16(data: bytes, format_name: str) -> Samples:
@@ -31,6 +36,10 @@ def to_s16(data: bytes, format_name: str) -> Samples:
     if format_name == S24_3LE:
         parts = np.frombuffer(data, np.uint8).reshape(-1, 3)
         return parts[:, 1:].copy().view("<i2").ravel().astype(np.int16)
+    if format_name == FLOAT:
+        return np.clip(np.frombuffer(data, np.float32) * 32768, -32768, 32767).astype(np.int16)
+    if format_name == U8:
+        return (np.frombuffer(data, np.uint8).astype(np.int16) - 128) << 8
     raise ValueError(f"sample format {format_name} is not supported")
 
 
@@ -46,4 +55,8 @@ def from_s16(samples: Samples, format_name: str) -> bytes:
         wide = np.zeros((len(samples), 3), np.uint8)
         wide[:, 1:] = samples.astype("<i2").view(np.uint8).reshape(-1, 2)
         return wide.tobytes()
+    if format_name == FLOAT:
+        return (samples.astype(np.float32) / 32768).tobytes()
+    if format_name == U8:
+        return ((samples >> 8) + 128).astype(np.uint8).tobytes()
     raise ValueError(f"sample format {format_name} is not supported")

@@ -8,57 +8,52 @@ import os
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 
-from linuxpy.video.device import BufferFlag, Capability, Device, Frame, FrameSizeType, MemoryMap, VideoCapture
-from linuxpy.video.device import PixelFormat as FourCC
-
-from callagent.devices.camera_modes import CameraMode, choose_mode
-from callagent.devices.errors import (
-    ABSENT_CODES,
-    CAMERA_NOT_AUTHORIZED,
-    CAMERA_OCCUPY,
-    CAMERA_SET_PARAM_FAIL,
-    CAMERA_START_FAIL,
-    NO_CAMERA,
+from linuxpy.video.device import (
+    Capability,
+    Device,
+    EventType,
+    MemoryMap,
+    VideoCapture,
+    deque_event,
+    subscribe_event,
 )
+
+from callagent.devices.camera_controls import (
+    PRIVACY_ID,
+    ControlInfo,
+    Value,
+    apply_controls,
+    read_controls,
+    read_privacy,
+    write_control,
+)
+from callagent.devices.camera_errors import camera_error, typed
+from callagent.devices.camera_frames import FORMATS, fault_of, to_frame
+from callagent.devices.camera_modes import Need, choose_mode, explain
+from callagent.devices.camera_offer import current_fps, fourcc_of, offered_modes
+from callagent.devices.errors import ABSENT_CODES, CAMERA_OCCUPY, CAMERA_SET_PARAM_FAIL, CAMERA_START_FAIL
 from callagent.devices.lifecycle import StatefulDevice, Waker
+from callagent.devices.open_nodes import is_occupied, occupied
+from callagent.devices.settings import CameraSettings
+from callagent.devices.usb_bandwidth import port_carries, port_speed_mbps
 from callagent.ports import (
     FrameSink,
-    PixelFormat,
-    Plane,
     SourceError,
     SourceState,
-    VideoFrame,
     VideoMode,
 )
 
 log = logging.getLogger(__name__)
 
-_FORMATS = {
-    FourCC.MJPEG: PixelFormat.MJPEG,
-    FourCC.JPEG: PixelFormat.MJPEG,
-    FourCC.YUYV: PixelFormat.YUYV,
-    FourCC.NV12: PixelFormat.NV12,
-    FourCC.YUV420: PixelFormat.I420,
-}
 _BUFFERS = 4
 _POLL_S = 0.5
 _CLOSE_S = 2.0
-
-
-def camera_error(error: OSError, path: str) -> SourceError:
-    """The typed error for what the kernel said about this camera."""
-    gone = {errno.ENOENT, errno.ENODEV, errno.ENXIO}
-    if error.errno in gone:
-        return SourceError(f"There is no camera {path}", NO_CAMERA)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        return SourceError(f"The camera {path} may not be used: {error.strerror}", CAMERA_NOT_AUTHORIZED)
-    if error.errno == errno.EBUSY:
-        return SourceError(f"The camera {path} is in use by another program", CAMERA_OCCUPY)
-    if error.errno == errno.EINVAL:
-        return SourceError(f"The camera {path} refuses its settings", CAMERA_SET_PARAM_FAIL)
-    return SourceError(f"The camera {path} does not start: {error.strerror or error}", CAMERA_START_FAIL)
+_DAMAGED_S = 1.0
+_AT_ONCE_S = 0.05
+_DEFAULT_SETTINGS = CameraSettings()
 
 
 class V4l2Camera(StatefulDevice):
@@ -67,28 +62,41 @@ class V4l2Camera(StatefulDevice):
     Captures with memory-mapped buffers on its own thread, which waits for the
     device with poll(2) and is woken by `close`; frames are copied out of the kernel's
     buffer once. `capture_time` is the driver's time stamp where that is monotonic.
+    Damaged and empty pictures are dropped and counted; a camera that gives nothing
+    else for a second has failed.
     """
 
-    def __init__(self, path: str, name: str | None = None) -> None:
+    def __init__(
+        self, path: str, name: str | None = None, settings: CameraSettings = _DEFAULT_SETTINGS
+    ) -> None:
         """`name` is the stable id of the device list; the path when there is none."""
         super().__init__(name or path)
         self._path = path
+        self._settings = settings
         self._waker: Waker | None = None
         self._thread: threading.Thread | None = None
+        self.counters: Counter[str] = Counter()
+        """Since it was made: `frames`, `damaged`, `empty`."""
+        self.mode_reason = ""
+        """Why it runs in another mode than was wished, in one sentence."""
+        self.complaints: list[str] = []
+        """Controls of the settings that the camera did not take, one sentence each."""
+        self.on_privacy: Callable[[bool], None] | None = None
+        """Called on the camera's thread when its shutter closes or opens, by cameras that tell."""
 
     def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
         """Start capturing near this mode. Raises SourceError."""
         self._life.begin()
         device = Device(self._path)
         try:
-            capture, used = _start(device, self._path, mode)
+            capture, used = self._start(device, mode)
         except (OSError, SourceError, ValueError) as error:
             with contextlib.suppress(OSError):
                 device.close()
-            typed = _typed(error, self._path)
-            state = SourceState.ABSENT if typed.code in ABSENT_CODES else SourceState.FAILED
-            self._life.lose(state, str(typed))
-            raise typed from error
+            problem = typed(error, self._path)
+            state = SourceState.ABSENT if problem.code in ABSENT_CODES else SourceState.FAILED
+            self._life.lose(state, str(problem))
+            raise problem from error
         self._waker = waker = Waker()
         self._thread = threading.Thread(
             target=self._run, args=(device, capture, waker, sink), name=f"camera:{self._path}", daemon=True
@@ -109,111 +117,157 @@ class V4l2Camera(StatefulDevice):
                 waker.close()
         self._life.off()
 
-    def _run(self, device: Device, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
-        try:
-            waker.watch(device.fileno(), select.POLLIN)
-            self._capture(capture, waker, sink)
-        except (OSError, ValueError) as error:
-            typed = _typed(error, self._path)
-            absent = typed.code in ABSENT_CODES
-            self._life.lose(
-                SourceState.ABSENT if absent else SourceState.FAILED,
-                f"The camera {self._path} was unplugged"
-                if absent
-                else f"The camera {self._path} stopped: {error}",
-            )
-        finally:
-            # A device that is gone refuses STREAMOFF; its memory and descriptor are given back all the same.
-            with contextlib.suppress(OSError):
-                capture.close()
-            with contextlib.suppress(OSError):
-                device.close()
+    def controls(self) -> list[ControlInfo]:
+        """What can be set, as it is now; open or closed. Raises SourceError. May take seconds."""
+        with self._node() as node:
+            return read_controls(node)
 
-    def _capture(self, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
+    def set_control(self, name: str, value: Value) -> None:
+        """Set one control, open or closed. Raises SourceError. May take seconds."""
+        with self._node() as node:
+            write_control(node, name, value)
+
+    def privacy(self) -> bool | None:
+        """Whether its shutter is closed; None for a camera that cannot tell. Raises SourceError."""
+        with self._node() as node:
+            return read_privacy(node)
+
+    @contextlib.contextmanager
+    def _node(self) -> Iterator[int]:
+        """A descriptor of its own: controls may be set beside a running stream."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise camera_error(error, self._path) from error
+        try:
+            yield descriptor
+        except OSError as error:
+            raise camera_error(error, self._path) from error
+        finally:
+            os.close(descriptor)
+
+    def _start(self, device: Device, wish: VideoMode) -> tuple[VideoCapture, VideoMode]:
+        """Set mode and controls and start the stream. Raises OSError, SourceError."""
+        if is_occupied(self._path):
+            raise SourceError(f"The camera {self._path} is still being released by its driver", CAMERA_OCCUPY)
+        device.open()
+        _require_capture(device, self._path)
+        settings = self._settings
+        carries = port_carries(port_speed_mbps(self._path))
+        need = Need(wish, settings.formats, economy=settings.economy, carries=carries)
+        offered = list(offered_modes(device, need.target))
+        choice = choose_mode(offered, need)
+        if choice is None:
+            raise SourceError(f"The camera {self._path} offers no format known here", CAMERA_SET_PARAM_FAIL)
+        self.mode_reason = explain(choice, offered, need)
+        capture = VideoCapture(device, size=_BUFFERS)
+        capture.set_format(choice.width, choice.height, fourcc_of(device, choice.format))
+        with contextlib.suppress(OSError):
+            # Not every driver has a frame rate to set; the stream thins out what is too much.
+            capture.set_fps(need.target.fps)
+        got = capture.get_format()
+        if FORMATS.get(got.pixel_format) not in need.accepts:
+            raise SourceError(f"The camera {self._path} refuses its format", CAMERA_SET_PARAM_FAIL)
+        self.complaints = apply_controls(device, settings.controls)
+        for complaint in self.complaints:
+            log.warning("camera %s: %s", self._path, complaint)
+        capture.open()
+        return capture, VideoMode(got.width, got.height, current_fps(capture, need.target.fps))
+
+    def _run(self, device: Device, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
+        with occupied(self._path):
+            try:
+                events = select.POLLIN | (select.POLLPRI if self._watches_privacy(device) else 0)
+                waker.watch(device.fileno(), events)
+                self._capture(device, capture, waker, sink)
+            except (OSError, ValueError, SourceError) as error:
+                self._lose(error)
+            finally:
+                # A device that is gone refuses STREAMOFF; its memory and descriptor are given back all
+                # the same.
+                with contextlib.suppress(OSError):
+                    capture.close()
+                with contextlib.suppress(OSError):
+                    device.close()
+
+    def _lose(self, error: Exception) -> None:
+        problem = typed(error, self._path)
+        if problem.code in ABSENT_CODES:
+            self._life.lose(SourceState.ABSENT, f"The camera {self._path} was unplugged")
+        elif isinstance(error, SourceError):
+            self._life.lose(SourceState.FAILED, str(problem))
+        else:
+            self._life.lose(SourceState.FAILED, f"The camera {self._path} stopped: {error}")
+
+    def _watches_privacy(self, device: Device) -> bool:
+        try:
+            subscribe_event(device, EventType.CTRL, PRIVACY_ID)
+        except OSError:
+            return False
+        return True
+
+    def _capture(self, device: Device, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
         buffers = capture.buffer
         assert isinstance(buffers, MemoryMap)
+        judge = _Judge(self._path)
         while True:
             ready = waker.wait(_POLL_S)
             if waker.stopped:
                 return
             if not ready:
                 continue
+            events = ready[0][1]
+            if events & select.POLLPRI and not events & (select.POLLERR | select.POLLHUP):
+                self._tell_privacy(device)
+                if not events & select.POLLIN:
+                    continue
             try:
                 raw = buffers.raw_read()
             except BlockingIOError:
                 # Poll reported an error condition rather than a picture; it would do so for ever.
-                if not ready[0][1] & select.POLLIN:
+                if not events & select.POLLIN:
                     raise OSError(errno.EIO, os.strerror(errno.EIO)) from None
                 continue
-            if BufferFlag.ERROR in raw.flags or not len(raw.data):
+            fault = fault_of(raw)
+            self.counters[fault or "frames"] += 1
+            judge.judge(fault)
+            if fault:
                 continue
             frame = to_frame(raw)
             self._life.live()
             sink.put(frame)
 
-
-def to_frame(raw: Frame) -> VideoFrame:
-    """A captured buffer as our frame. Raises ValueError when it is shorter than its format needs."""
-    layout = raw.format
-    pixel_format = _FORMATS[FourCC(layout.pixel_format)]
-    data = memoryview(raw.data)
-    width, height = layout.width - layout.width % 2, layout.height - layout.height % 2
-    planes = split_planes(pixel_format, data, layout.bytes_per_line, layout.height)
-    return VideoFrame(pixel_format, width, height, planes, capture_time(raw))
+    def _tell_privacy(self, device: Device) -> None:
+        event = deque_event(device)
+        if event.type == EventType.CTRL and event.id == PRIVACY_ID and self.on_privacy is not None:
+            self.on_privacy(bool(read_privacy(device)))
 
 
-def split_planes(pixel_format: PixelFormat, data: memoryview, stride: int, height: int) -> tuple[Plane, ...]:
-    """V4L2's single-planar layouts: the planes lie one behind the other. Raises ValueError if too short."""
-    if pixel_format is PixelFormat.MJPEG:
-        return (Plane(data, 0),)
-    sizes = {
-        PixelFormat.YUYV: ((stride, height),),
-        PixelFormat.NV12: ((stride, height), (stride, height // 2)),
-        PixelFormat.I420: ((stride, height), (stride // 2, height // 2), (stride // 2, height // 2)),
-    }[pixel_format]
-    if len(data) < sum(step * rows for step, rows in sizes):
-        raise ValueError("the camera gave less than a picture")
-    planes, start = [], 0
-    for step, rows in sizes:
-        planes.append(Plane(data[start : start + step * rows], step))
-        start += step * rows
-    return tuple(planes)
+class _Judge:
+    """Decides when pictures have been bad for too long. Raises SourceError then."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._bad_since: float | None = None
+        self._bad = 0
+
+    def judge(self, fault: str) -> None:
+        if not fault:
+            self._bad_since, self._bad = None, 0
+            return
+        now = time.monotonic()
+        self._bad += 1
+        self._bad_since = self._bad_since or now
+        # A halted endpoint gives every queued buffer back at once, empty, and is silent from then on.
+        halted = fault == "empty" and self._bad >= _BUFFERS and now - self._bad_since < _AT_ONCE_S
+        if halted or now - self._bad_since >= _DAMAGED_S:
+            raise SourceError(f"The camera {self._path} gives only {fault} pictures", CAMERA_START_FAIL)
 
 
-def capture_time(raw: Frame) -> float:
-    """The driver's time stamp in seconds when it is of CLOCK_MONOTONIC, else now."""
-    flags = raw.buff.flags & BufferFlag.TIMESTAMP_MASK
-    return float(raw.timestamp) if flags == BufferFlag.TIMESTAMP_MONOTONIC else time.monotonic()
-
-
-def _typed(error: Exception, path: str) -> SourceError:
-    if isinstance(error, SourceError):
-        return error
-    if isinstance(error, OSError):
-        return camera_error(error, path)
-    return SourceError(f"The camera {path} does not start: {error}", CAMERA_START_FAIL)
-
-
-def _start(device: Device, path: str, wish: VideoMode) -> tuple[VideoCapture, VideoMode]:
-    """Set the mode and start the stream. Raises OSError, SourceError."""
-    device.open()
+def _require_capture(device: Device, path: str) -> None:
     capabilities = _capabilities(device, path)
     if Capability.VIDEO_CAPTURE not in capabilities or Capability.STREAMING not in capabilities:
         raise SourceError(f"{path} gives no pictures", CAMERA_START_FAIL)
-    choice = choose_mode(offered_modes(device, wish), wish)
-    if choice is None:
-        raise SourceError(f"The camera {path} offers no format known here", CAMERA_SET_PARAM_FAIL)
-    capture = VideoCapture(device, size=_BUFFERS)
-    fourcc = next(code for code in _FORMATS if _FORMATS[code] is choice.format and _offers(device, code))
-    capture.set_format(choice.width, choice.height, fourcc)
-    with contextlib.suppress(OSError):
-        # Not every driver has a frame rate to set; the stream thins out what is too much.
-        capture.set_fps(wish.fps)
-    got = capture.get_format()
-    if got.pixel_format not in _FORMATS:
-        raise SourceError(f"The camera {path} refuses its format", CAMERA_SET_PARAM_FAIL)
-    capture.open()
-    return capture, VideoMode(got.width, got.height, _fps(capture, wish.fps))
 
 
 def _capabilities(device: Device, path: str) -> Capability:
@@ -223,39 +277,3 @@ def _capabilities(device: Device, path: str) -> Capability:
         if error.errno in (errno.ENOTTY, errno.EINVAL):
             raise SourceError(f"{path} is not a camera", CAMERA_START_FAIL) from error
         raise
-
-
-def _offers(device: Device, fourcc: FourCC) -> bool:
-    return any(each.pixel_format == fourcc for each in device.info.formats)
-
-
-def _fps(capture: VideoCapture, wish: int) -> int:
-    try:
-        return max(1, round(float(capture.get_fps())))
-    except (OSError, ZeroDivisionError):
-        return wish
-
-
-def offered_modes(device: Device, wish: VideoMode) -> Iterator[CameraMode]:
-    """What the open device offers in the formats known here; of a range of sizes, the nearest."""
-    for image_format in device.info.formats:
-        pixel_format = _FORMATS.get(image_format.pixel_format)
-        if pixel_format is None:
-            continue
-        for size in device.info.format_frame_sizes(image_format.pixel_format):
-            if size.type == FrameSizeType.DISCRETE:
-                width, height = size.info.width, size.info.height
-            else:
-                step = size.info
-                width = nearest_step(wish.width, step.min_width, step.max_width, step.step_width)
-                height = nearest_step(wish.height, step.min_height, step.max_height, step.step_height)
-            intervals = device.info.fps_intervals(image_format.pixel_format, width, height)
-            # linuxpy names stepwise limits after the intervals: its min_fps is the larger one there.
-            max_fps = max((float(max(each.min_fps, each.max_fps)) for each in intervals), default=0.0)
-            yield CameraMode(pixel_format, width, height, max_fps)
-
-
-def nearest_step(wish: int, low: int, high: int, step: int) -> int:
-    """The value of low, low + step, ... high that is next to the wish."""
-    clamped = max(low, min(wish, high))
-    return clamped if step <= 1 else min(high, low + round((clamped - low) / step) * step)

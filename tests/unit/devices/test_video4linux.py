@@ -22,7 +22,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from linuxpy.video import raw
 
-from callagent.devices.camera_modes import CameraMode, choose_mode
+from callagent.devices.camera_errors import camera_error
+from callagent.devices.camera_frames import is_whole_jpeg, split_planes
+from callagent.devices.camera_offer import nearest_step
 from callagent.devices.errors import (
     CAMERA_NOT_AUTHORIZED,
     CAMERA_OCCUPY,
@@ -30,46 +32,11 @@ from callagent.devices.errors import (
     CAMERA_START_FAIL,
     NO_CAMERA,
 )
-from callagent.devices.listing import list_cameras, list_microphones, list_speakers, parse_pcms
-from callagent.devices.video4linux import V4l2Camera, camera_error, nearest_step, split_planes
+from callagent.devices.video4linux import V4l2Camera
 from callagent.ports import PixelFormat, SourceError, SourceState, VideoFrame, VideoMode
 from tests.unit.states import state_of
 
-MJPEG, YUYV, NV12 = PixelFormat.MJPEG, PixelFormat.YUYV, PixelFormat.NV12
-WEBCAM = [
-    CameraMode(YUYV, 320, 240, 30),
-    CameraMode(YUYV, 640, 480, 30),
-    CameraMode(YUYV, 1280, 720, 10),
-    CameraMode(MJPEG, 640, 480, 30),
-    CameraMode(MJPEG, 1280, 720, 30),
-    CameraMode(MJPEG, 1920, 1080, 30),
-]
-
-
-@pytest.mark.parametrize(
-    ("wish", "expected"),
-    [
-        (VideoMode(640, 480, 15), CameraMode(YUYV, 640, 480, 30)),
-        (VideoMode(1280, 720, 30), CameraMode(MJPEG, 1280, 720, 30)),
-        (VideoMode(960, 540, 15), CameraMode(MJPEG, 1280, 720, 30)),
-        (VideoMode(640, 360, 30), CameraMode(YUYV, 640, 480, 30)),
-        (VideoMode(160, 120, 30), CameraMode(YUYV, 320, 240, 30)),
-        (VideoMode(3840, 2160, 30), CameraMode(MJPEG, 1920, 1080, 30)),
-        (VideoMode(1280, 720, 60), CameraMode(MJPEG, 1280, 720, 30)),
-    ],
-)
-def test_the_nearest_mode(wish: VideoMode, expected: CameraMode) -> None:
-    assert choose_mode(WEBCAM, wish) == expected
-
-
-def test_mode_corner_cases() -> None:
-    assert choose_mode([], VideoMode()) is None
-    slow_only = [CameraMode(YUYV, 640, 480, 5), CameraMode(YUYV, 1280, 720, 2)]
-    assert choose_mode(slow_only, VideoMode(1280, 720, 30)) == slow_only[0]
-    silent = [CameraMode(NV12, 640, 480, 0)]
-    assert choose_mode(silent, VideoMode()) == silent[0]
-    ntsc = [CameraMode(YUYV, 640, 480, 29.97), CameraMode(YUYV, 1920, 1080, 60)]
-    assert choose_mode(ntsc, VideoMode(640, 480, 30)) == ntsc[0]
+YUYV, NV12 = PixelFormat.YUYV, PixelFormat.NV12
 
 
 @given(st.integers(1, 5000), st.integers(16, 200), st.integers(200, 4000), st.integers(0, 64))
@@ -166,6 +133,12 @@ class PaperKernel:
         self.queued: list[int] = []
         self.streaming = False
         self.sequence = 0
+        self.empty = self.damaged = False
+        self.read = threading.Condition()
+
+    def wait_read(self, sequence: int) -> None:
+        with self.read:
+            assert self.read.wait_for(lambda: self.sequence >= sequence, 10)
 
     def capture(self) -> None:
         os.write(self.pipe, b"x")
@@ -216,10 +189,12 @@ class PaperKernel:
         elif request is raw.IOC.DQBUF:
             os.read(self.pipe, 1)
             arg.index = self.queued.pop(0)
-            arg.bytesused = self.size[0] * self.size[1] * 2
+            arg.bytesused = 0 if self.empty else self.size[0] * self.size[1] * 2
             arg.sequence = self.sequence
-            self.sequence += 1
-            arg.flags = raw.BufferFlag.TIMESTAMP_MONOTONIC
+            with self.read:
+                self.sequence += 1
+                self.read.notify_all()
+            arg.flags = raw.BufferFlag.TIMESTAMP_MONOTONIC | (raw.BufferFlag.ERROR if self.damaged else 0)
             now = time.monotonic()
             arg.timestamp.secs, arg.timestamp.usecs = int(now), int(now % 1 * 1e6)
 
@@ -325,48 +300,54 @@ def test_the_structures_are_the_kernels() -> None:
     assert ctypes.sizeof(raw.v4l2_format) == 208
 
 
-def test_listing_works_with_nothing_plugged_in(tmp_path: Path) -> None:
-    assert list_cameras(tmp_path) == []
-    assert isinstance(list_cameras(), list)
-    assert all(device.path.startswith("hw:CARD=") for device in list_microphones() + list_speakers())
+def test_a_jpeg_that_breaks_off_is_no_picture() -> None:
+    whole = b"\xff\xd8" + bytes(range(1, 200)) + b"\xff\xd9"
+    assert is_whole_jpeg(whole)
+    assert is_whole_jpeg(whole + bytes(3000)), "drivers fill up with zeros"
+    assert not is_whole_jpeg(whole[: len(whole) // 2])
+    assert not is_whole_jpeg(whole[2:])
+    assert not is_whole_jpeg(b"")
 
 
-def test_a_camera_that_cannot_be_examined_is_listed_with_the_reason(tmp_path: Path) -> None:
-    (tmp_path / "video3").symlink_to("/nowhere/at/all")
-    (camera,) = list_cameras(tmp_path)
-    assert camera.path == str(tmp_path / "video3")
-    assert "There is no camera" in camera.description
+def test_pictures_that_are_all_empty_are_a_failure(kernel: PaperKernel) -> None:
+    """What a halted endpoint gives: every queued buffer back at once, then nothing."""
+    camera, sink = V4l2Camera(str(kernel.path)), Sink()
+    camera.open(VideoMode(), sink)
+    kernel.capture()
+    sink.wait(1)
+    kernel.empty = True
+    for _ in range(4):
+        kernel.capture()
+    assert camera.wait_ended(5)
+    assert state_of(camera) is SourceState.FAILED
+    assert "only empty pictures" in camera.reason
+    assert camera.counters == {"frames": 1, "empty": 4}
+    camera.close()
 
 
-def test_a_camera_is_listed_by_the_name_udev_gave_it(kernel: PaperKernel) -> None:
-    dev = kernel.path.parent
-    (plain,) = list_cameras(dev)
-    assert (plain.id, plain.name, plain.description) == ("paper-1:video0", "Paper camera", "paper-1")
-    (dev / "v4l" / "by-id").mkdir(parents=True)
-    (dev / "v4l" / "by-id" / "usb-Paper_123-video-index0").symlink_to(kernel.path)
-    (named,) = list_cameras(dev)
-    assert named.id == "usb-Paper_123-video-index0"
+def test_a_picture_damaged_now_and_then_is_left_out(kernel: PaperKernel) -> None:
+    camera, sink = V4l2Camera(str(kernel.path)), Sink()
+    camera.open(VideoMode(), sink)
+    for round_ in range(3):
+        kernel.damaged = True
+        kernel.capture()
+        kernel.capture()
+        kernel.wait_read(3 * round_ + 2)
+        kernel.damaged = False
+        kernel.capture()
+        sink.wait(round_ + 1)
+    assert state_of(camera) is SourceState.LIVE
+    assert camera.counters == {"frames": 3, "damaged": 6}
+    camera.close()
 
 
-def test_sound_cards_from_the_kernels_lists() -> None:
-    cards = (
-        " 0 [PCH            ]: HDA-Intel - HDA Intel PCH\n"
-        "                      HDA Intel PCH at 0xf7f10000 irq 31\n"
-        " 1 [C920           ]: USB-Audio - HD Pro Webcam C920\n"
-        "                      HD Pro Webcam C920 at usb-0000:00:14.0-2, high speed\n"
-    )
-    pcms = (
-        "00-00: ALC3234 Analog : ALC3234 Analog : playback 1 : capture 1\n"
-        "00-03: HDMI 0 : HDMI 0 : playback 1\n"
-        "01-00: USB Audio : USB Audio : capture 1\n"
-        "07-00: of no card : of no card : capture 1\n"
-    )
-    found = parse_pcms(cards, pcms)
-    assert [(pcm.info().path, pcm.plays, pcm.captures) for pcm in found] == [
-        ("hw:CARD=PCH,DEV=0", True, True),
-        ("hw:CARD=PCH,DEV=3", True, False),
-        ("hw:CARD=C920,DEV=0", False, True),
-    ]
-    assert (found[2].info().name, found[2].info().description) == ("HD Pro Webcam C920", "USB Audio")
-    assert parse_pcms("", "") == []
-    assert parse_pcms("--- no soundcards ---\n", "") == []
+def test_a_node_a_hung_thread_still_holds_is_not_opened_twice(kernel: PaperKernel) -> None:
+    first, second = V4l2Camera(str(kernel.path)), V4l2Camera(str(kernel.path))
+    first.open(VideoMode(), Sink())
+    with pytest.raises(SourceError, match="still being released") as caught:
+        second.open(VideoMode(), Sink())
+    assert caught.value.code == CAMERA_OCCUPY
+    first.close()
+    kernel.queued.clear()
+    second.open(VideoMode(), Sink())
+    second.close()
