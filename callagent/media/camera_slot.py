@@ -9,7 +9,7 @@ from callagent.media.slate import SlatePainter
 from callagent.media.slot import STALLED_S, DeviceSlot
 from callagent.media.subscribers import Subscribers
 from callagent.media.tenancy import Tenancy
-from callagent.ports import Clock, FrameSink, SourceState, VideoFrame, VideoMode, VideoSource
+from callagent.ports import Clock, FrameSink, Rotation, SourceState, VideoFrame, VideoMode, VideoSource
 
 SLATE_INTERVAL_S = 0.2
 _GRACE_S = 0.05
@@ -25,11 +25,12 @@ class CameraSlot(DeviceSlot[VideoSource]):
     ever increases. Subscribers are called on the camera's or the slot's thread.
     """
 
-    def __init__(self, *, clock: Clock | None = None, retry_s: float = 2.0) -> None:
-        super().__init__("camera", "picture", (CAMERA_START_FAIL, NO_CAMERA), clock, retry_s)
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        super().__init__("camera", "picture", (CAMERA_START_FAIL, NO_CAMERA), clock)
         self._subscribers: Subscribers[VideoFrame] = Subscribers()
         self._wish = VideoMode()
-        self._mode: VideoMode | None = None
+        self._modes: dict[int, VideoMode] = {}
+        self._rotation: Rotation = 0
         self._slates = SlatePainter()
         self._size: tuple[int, int] | None = None
         self._slate_due = 0.0
@@ -38,7 +39,17 @@ class CameraSlot(DeviceSlot[VideoSource]):
     @property
     def mode(self) -> VideoMode | None:
         """The mode the camera really runs in; None while it is not open."""
-        return self._mode
+        source = self._source
+        return None if source is None else self._modes.get(id(source))
+
+    @property
+    def rotation(self) -> Rotation:
+        """Degrees clockwise that turn the camera's picture upright; may be set at any time, by any thread."""
+        return self._rotation
+
+    @rotation.setter
+    def rotation(self, rotation: Rotation) -> None:
+        self._rotation = rotation
 
     @property
     def wish(self) -> VideoMode:
@@ -72,22 +83,24 @@ class CameraSlot(DeviceSlot[VideoSource]):
     def _open(self, source: VideoSource, tenancy: Tenancy) -> None:
         mode = source.open(self._wish, _Gate(self, tenancy))
         with self._lock:
-            if not self._is_current(tenancy):
+            if tenancy.released:
                 return
-            self._mode = mode
+            self._modes[id(source)] = mode
         self._changed()
 
     def _taken(self, now: float) -> None:
-        self._mode = None
+        self._modes.clear()
         self._slate_due = now if self._source is None else now + _GRACE_S
 
     def _put_live(self, tenancy: Tenancy, frame: VideoFrame) -> None:
         with self._lock:
-            if not self._is_current(tenancy):
+            if not self._let_in(tenancy):
                 return
             first = self._gave(self._clock.now())
-            self._size = (frame.width, frame.height)
-            self._deliver(frame)
+            rotation = self._rotation
+            upright = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
+            self._size = upright
+            self._deliver(dataclasses.replace(frame, rotation=rotation) if rotation else frame)
         if first:
             self._changed()
 
@@ -96,7 +109,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
             # The slate that is due when the camera stalls; a loss wakes the thread at once.
             self._slate_due = self._last_live + STALLED_S
         elif now >= self._slate_due:
-            width, height = self._size or (self._wish.width, self._wish.height)
+            width, height = self._size or self._wished_size()
             self._deliver(self._slates.paint(width, height, self._slate_text(), now))
             self._slate_due = max(self._slate_due + SLATE_INTERVAL_S, now + SLATE_INTERVAL_S / 2)
         return max(0.0, self._slate_due - now)
@@ -104,10 +117,15 @@ class CameraSlot(DeviceSlot[VideoSource]):
     def _lost(self, tenancy: Tenancy, state: SourceState, reason: str, code: int) -> None:
         with self._lock:
             if self._is_current(tenancy):
-                self._mode = None
+                self._modes.pop(id(self._source), None)
                 if self._state is SourceState.LIVE:
                     self._slate_due = self._clock.now()
         super()._lost(tenancy, state, reason, code)
+
+    def _wished_size(self) -> tuple[int, int]:
+        """Of a slate before any picture: as the picture will stand upright."""
+        size = (self._wish.width, self._wish.height)
+        return size if self._rotation % 180 == 0 else size[::-1]
 
     def _slate_text(self) -> str:
         return "The camera is starting" if self._state is SourceState.STARTING else self._reason

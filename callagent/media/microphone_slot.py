@@ -24,8 +24,8 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
     so that the count of frames follows the time: swapping the microphone costs no frame.
     """
 
-    def __init__(self, *, clock: Clock | None = None, retry_s: float = 2.0) -> None:
-        super().__init__("microphone", "sound", (MIC_START_FAIL, NO_MICROPHONE), clock, retry_s)
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        super().__init__("microphone", "sound", (MIC_START_FAIL, NO_MICROPHONE), clock)
         self._subscribers: Subscribers[AudioFrame] = Subscribers()
         self._muted = False
         self._position = 0.0
@@ -69,7 +69,7 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
 
     def _put_live(self, tenancy: Tenancy, frame: AudioFrame) -> None:
         with self._lock:
-            if not self._is_current(tenancy):
+            if not self._let_in(tenancy):
                 return
             now = self._clock.now()
             first = self._gave(now)

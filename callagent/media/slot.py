@@ -4,9 +4,12 @@
 import logging
 import threading
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from callagent.media.slot_log import SlotEvent, SlotLog
 from callagent.media.tenancy import Device, Tenancy
 from callagent.ports import Clock, MonotonicClock, SourceState
 
@@ -16,9 +19,22 @@ DeviceT = TypeVar("DeviceT", bound=Device)
 
 STALLED_S = 1.0
 """A live device that gives nothing for so long counts as failed."""
-SILENT_S = 5.0
-"""A device that gives nothing for so long after it was (or is being) opened is opened anew."""
-_CLOSING_S = 0.1
+STARTING_S = 4.0
+"""A device that was to be opened and gave nothing for so long counts as failed; slow cameras take two."""
+OVERLAP_S = 2.0
+"""How long a device may take over the place of one that is live, before it is given up."""
+_FAILURES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A device that did not do what was asked of it; who chose it decides what comes next."""
+
+    source: Device
+    state: SourceState
+    """ABSENT or FAILED."""
+    reason: str
+    code: int
 
 
 class DeviceSlot(ABC, Generic[DeviceT]):
@@ -26,20 +42,18 @@ class DeviceSlot(ABC, Generic[DeviceT]):
 
     `set_source` swaps the device at any time and `stop` closes it; both return at once
     from any thread, the device is opened and closed on a thread of its own
-    (`Tenancy`). A device that failed or vanished is tried again every `retry_s` while it is
-    wanted. While started, one thread of the slot fills in for a device that
-    gives nothing (`_fill`).
+    (`Tenancy`). While started, one thread of the slot fills in for a device that
+    gives nothing (`_fill`). A slot never tries again by itself: a device that
+    vanished, failed or stalled is told of (`on_change`, `take_failures`), and
+    whoever put it there puts another.
     """
 
-    def __init__(
-        self, kind: str, gives: str, codes: tuple[int, int], clock: Clock | None, retry_s: float
-    ) -> None:
+    def __init__(self, kind: str, gives: str, codes: tuple[int, int], clock: Clock | None) -> None:
         """`gives` is what the device gives, for people; `codes` are those for failed and for absent."""
         self._kind = kind
         self._gives = gives
         self._failed_code, self._absent_code = codes
         self._clock = clock or MonotonicClock()
-        self._retry_s = retry_s
         # One lock for state and delivery: after stop() returns, nothing is delivered any more.
         # Reentrant, because a subscriber may call the slot from within its put().
         self._lock = threading.RLock()
@@ -47,14 +61,17 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         self._source: DeviceT | None = None
         self._absent_reason = ""
         self._tenancy: Tenancy | None = None
+        self._challenger: tuple[DeviceT, Tenancy, float] | None = None
+        self._leaving: list[Tenancy] = []
+        self._failures: deque[Failure] = deque(maxlen=_FAILURES)
         self._wanted = False
         self._state = SourceState.OFF
         self._reason = ""
         self._error_code = 0
-        self._retry_at: float | None = None
         self._tried_at = 0.0
         self._last_live = 0.0
         self._filler: threading.Thread | None = None
+        self.log = SlotLog()
         self.on_change: Callable[[], None] | None = None
         """Called from any thread after state, reason or device changed; must not block."""
 
@@ -78,19 +95,49 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         source = self._source
         return None if source is None else source.name
 
-    def set_source(self, source: DeviceT | None, reason: str = "") -> None:
+    @property
+    def live_source(self) -> DeviceT | None:
+        """The device that gives at this moment."""
+        with self._lock:
+            return self._source if self._state is SourceState.LIVE else None
+
+    @property
+    def wanted(self) -> bool:
+        """Between start() and stop()."""
+        return self._wanted
+
+    def take_failures(self) -> list[Failure]:
+        """What failed since it was asked last, oldest first. Thread-safe."""
+        with self._lock:
+            failures = list(self._failures)
+            self._failures.clear()
+            return failures
+
+    def set_source(self, source: DeviceT | None, reason: str = "", *, overlap: bool = False) -> bool:
         """Put another device behind the slot, also while running; None with the reason there is none.
 
-        The old device is closed and the new one opened in the background.
+        The old device is closed and the new one opened in the background. With
+        `overlap` a live one goes on until the new one gives; if that fails
+        first, or takes longer than `OVERLAP_S`, nothing changes but that it is told of.
+        Returns whether the two overlap.
         """
         with self._lock:
-            if source is self._source and source is not None:
-                return
-            self._release()
-            self._source, self._absent_reason = source, reason
-            if self._wanted:
-                self._take()
+            if source is not None and source is self._source:
+                return False
+            self._drop_challenger()
+            live = self._wanted and self._state is SourceState.LIVE
+            contest = overlap and live and source is not None and source.name != self.device
+            if contest and source is not None:
+                now = self._clock.now()
+                self._challenger = (source, self._occupy(source), now)
+                self._wake.notify_all()
+            else:
+                self._release()
+                self._source, self._absent_reason = source, reason
+                if self._wanted:
+                    self._take()
         self._changed()
+        return contest
 
     def stop(self) -> None:
         """Want nothing any more: nothing is delivered after this, the device closes in the background."""
@@ -98,15 +145,27 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             if not self._wanted:
                 return
             self._wanted = False
+            self._drop_challenger()
             self._release()
+            self._failures.clear()
             self._set_state(SourceState.OFF)
+            self._note(SlotEvent.STOPPED)
             self._wake.notify_all()
         self._changed()
 
     def wait_closed(self, timeout_s: float | None = None) -> bool:
-        """Block until the device let go last is closed; for the on-air light and the shutdown."""
-        tenancy = self._tenancy
-        return tenancy is None or tenancy.wait_closed(timeout_s)
+        """Block until every device let go is closed; for the on-air light and the shutdown."""
+        deadline = None if timeout_s is None else self._clock.now() + timeout_s
+        for tenancy in (*self._leaving, *([self._tenancy] if self._tenancy else [])):
+            left = None if deadline is None else max(0.0, deadline - self._clock.now())
+            if not tenancy.wait_closed(left):
+                return False
+        return True
+
+    @property
+    def closed(self) -> bool:
+        """Whether no device is open."""
+        return self.wait_closed(0)
 
     def _want(self) -> None:
         """Start, from the subclass's start()."""
@@ -134,35 +193,59 @@ class DeviceSlot(ABC, Generic[DeviceT]):
 
     def _take(self) -> None:
         """Open what is behind the slot. Lock held."""
-        self._retry_at = None
         self._taken(self._clock.now())
         if self._source is None:
             reason = self._absent_reason or f"There is no {self._kind}"
             self._set_state(SourceState.ABSENT, reason, self._absent_code)
         else:
             self._set_state(SourceState.STARTING)
-            self._occupy(self._source)
+            self._tenancy = self._occupy(self._source)
+            self._tried_at = self._clock.now()
         self._wake.notify_all()
 
-    def _occupy(self, source: DeviceT) -> None:
+    def _occupy(self, source: DeviceT) -> Tenancy:
         tenancy: Tenancy
 
         def open_device() -> None:
             self._open(source, tenancy)
 
-        tenancy = Tenancy(source, open_device, self._lost, self._tenancy)
-        self._tenancy = tenancy
-        self._tried_at = self._clock.now()
+        # Never two threads at one device; another device waits for nobody.
+        self._leaving = [each for each in self._leaving if not each.wait_closed(0)]
+        before = next((each for each in reversed(self._leaving) if each.device == source.name), None)
+        tenancy = Tenancy(source, open_device, self._lost, before)
         tenancy.start()
+        self._note(SlotEvent.OPENING, source)
+        return tenancy
 
     def _release(self) -> None:
         """Close what is behind the slot, in the background. Lock held."""
-        self._retry_at = None
         if self._tenancy is not None:
-            self._tenancy.release()
+            self._leave(self._tenancy)
+            self._tenancy = None
+
+    def _leave(self, tenancy: Tenancy) -> None:
+        tenancy.release()
+        self._leaving.append(tenancy)
+
+    def _drop_challenger(self) -> None:
+        if self._challenger is not None:
+            self._leave(self._challenger[1])
+            self._challenger = None
 
     def _is_current(self, tenancy: Tenancy) -> bool:
         return self._wanted and tenancy is self._tenancy and not tenancy.released
+
+    def _let_in(self, tenancy: Tenancy) -> bool:
+        """Whether what this tenancy gives counts; a challenger that gives has won. Lock held."""
+        challenger = self._challenger
+        if challenger is not None and tenancy is challenger[1] and self._wanted:
+            self._challenger = None
+            self._release()
+            self._source, self._tenancy = challenger[0], tenancy
+            self._note(SlotEvent.SWAPPED)
+            # What it gives now is news to the subclass and to whoever watches.
+            self._set_state(SourceState.STARTING)
+        return self._is_current(tenancy)
 
     def _gave(self, now: float) -> bool:
         """The device gave something; True when that is a change. Lock held."""
@@ -170,35 +253,66 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         if self._state is SourceState.LIVE:
             return False
         self._set_state(SourceState.LIVE)
-        self._retry_at = None
+        self._note(SlotEvent.LIVE)
         return True
 
-    def _check_stall(self, now: float) -> None:
-        """Declare a live device failed that has given nothing for too long. Lock held."""
-        if self._state is SourceState.LIVE and now >= self._last_live + STALLED_S:
-            log.warning("%s %s stalled", self._kind, self.device)
-            self._fail_silent()
-            self._retry_at = self._last_live + SILENT_S
+    def _check_silence(self, now: float) -> None:
+        """Declare failed what gave nothing for too long. Lock held."""
+        source = self._source
+        stalled = self._state is SourceState.LIVE and now >= self._last_live + STALLED_S
+        mute = self._state is SourceState.STARTING and now >= self._tried_at + STARTING_S
+        if source is not None and (stalled or mute):
+            reason = f"The {self._kind} {source.name} gives no {self._gives}"
+            log.warning("%s", reason)
+            self._set_state(SourceState.FAILED, reason, self._failed_code)
+            self._note(SlotEvent.STALLED)
+            self._failures.append(Failure(source, SourceState.FAILED, reason, self._failed_code))
+        if self._challenger is not None and now >= self._challenger[2] + OVERLAP_S:
+            reason = f"The {self._kind} {self._challenger[0].name} gives no {self._gives}"
+            self._refuse(SourceState.FAILED, reason, self._failed_code)
 
-    def _fail_silent(self) -> None:
-        self._set_state(
-            SourceState.FAILED, f"The {self._kind} {self.device} gives no {self._gives}", self._failed_code
-        )
+    def _refuse(self, state: SourceState, reason: str, code: int) -> None:
+        """The challenger is out. Lock held."""
+        assert self._challenger is not None
+        source = self._challenger[0]
+        self._drop_challenger()
+        self._note(SlotEvent.REFUSED, source)
+        self._failures.append(Failure(source, state, reason, code))
 
     def _lost(self, tenancy: Tenancy, state: SourceState, reason: str, code: int) -> None:
+        """On the tenancy's thread."""
         with self._lock:
-            if not self._is_current(tenancy):
-                return
-            log.warning("%s %s: %s", self._kind, self.device, reason)
             if not code:
                 code = self._absent_code if state is SourceState.ABSENT else self._failed_code
-            self._set_state(state, reason, code)
-            self._retry_at = self._clock.now() + self._retry_s
-            self._wake.notify_all()
+            challenger = self._challenger
+            if challenger is not None and tenancy is challenger[1]:
+                self._refuse(state, reason, code)
+            elif self._is_current(tenancy) and self._source is not None:
+                log.warning("%s %s: %s", self._kind, self.device, reason)
+                self._failures.append(Failure(self._source, state, reason, code))
+                self._note(SlotEvent.LOST)
+                self._set_state(state, reason, code)
+                if challenger is not None:
+                    self._succeed(challenger[0], challenger[1])
+                self._wake.notify_all()
+            else:
+                return
         self._changed()
+
+    def _succeed(self, source: DeviceT, tenancy: Tenancy) -> None:
+        """The device a challenger was to replace is gone: no longer a contest. Lock held."""
+        self._challenger = None
+        self._release()
+        self._source, self._tenancy = source, tenancy
+        self._tried_at = self._clock.now()
+        self._set_state(SourceState.STARTING)
 
     def _set_state(self, state: SourceState, reason: str = "", code: int = 0) -> None:
         self._state, self._reason, self._error_code = state, reason, code
+
+    def _note(self, event: SlotEvent, source: DeviceT | None = None) -> None:
+        device = self.device if source is None else source.name
+        self.log.note(self._clock.now(), event, device)
 
     def _changed(self) -> None:
         if self.on_change is not None:
@@ -207,36 +321,19 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             except Exception:
                 log.exception("whoever watches the %s slot failed", self._kind)
 
-    def _retry(self, now: float) -> None:
-        """Open a device anew that failed; state and reason stay until it gives something. Lock held."""
-        if self._source is None or self._tenancy is None or self._state is SourceState.LIVE:
-            return
-        if self._retry_at is None and now >= self._tried_at + SILENT_S:
-            self._retry_at = now
-            if self._state is SourceState.STARTING:
-                self._fail_silent()
-        if self._retry_at is None or now < self._retry_at:
-            return
-        self._tenancy.release()
-        if self._tenancy.wait_closed(0):
-            self._retry_at = None
-            self._occupy(self._source)
-        else:
-            # Never two threads at one device: a driver that hangs is waited for.
-            self._retry_at = now + _CLOSING_S
-
     def _run(self) -> None:
         me = threading.current_thread()
         while True:
-            before = (self._state, self._reason)
             with self._lock:
                 if not self._wanted or self._filler is not me:
                     return
+                failures = len(self._failures)
                 now = self._clock.now()
-                self._check_stall(now)
-                self._retry(now)
+                self._check_silence(now)
                 delay = self._fill(now)
-                changed = (self._state, self._reason) != before
+                changed = len(self._failures) != failures
+                if self._challenger is not None:
+                    delay = min(delay, max(0.0, self._challenger[2] + OVERLAP_S - now))
             if changed:
                 self._changed()
             with self._lock:

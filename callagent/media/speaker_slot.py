@@ -19,8 +19,8 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
     the mix in real time: nothing piles up, and what plays next is of now.
     """
 
-    def __init__(self, *, clock: Clock | None = None, retry_s: float = 2.0) -> None:
-        super().__init__("speaker", "sound", (SPEAKER_FAIL, SPEAKER_FAIL), clock, retry_s)
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        super().__init__("speaker", "sound", (SPEAKER_FAIL, SPEAKER_FAIL), clock)
         self.mixer = Mixer()
         self._position = 0.0
 
@@ -51,7 +51,7 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
 
     def _pull(self, tenancy: Tenancy) -> memoryview:
         with self._lock:
-            if not self._is_current(tenancy):
+            if not self._let_in(tenancy):
                 return SILENCE
             self._position = self._clock.now()
             first = self._gave(self._position)

@@ -63,6 +63,11 @@ class Tenancy:
         self._released.set()
 
     @property
+    def device(self) -> str:
+        """The device's stable id."""
+        return self._device.name
+
+    @property
     def released(self) -> bool:
         return self._released.is_set()
 

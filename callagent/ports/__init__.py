@@ -8,7 +8,7 @@ the implementations in.
 
 from callagent.ports.clock import Clock, MonotonicClock
 from callagent.ports.encoded import Codec, EncodedFrame, EncodedSink, EncodedStream, Layer, NetworkReport
-from callagent.ports.frames import AudioFrame, PixelFormat, Plane, VideoFrame
+from callagent.ports.frames import AudioFrame, PixelFormat, Plane, Rotation, VideoFrame
 from callagent.ports.session import (
     Candidate,
     IceServer,
@@ -60,6 +60,7 @@ __all__ = [
     "PixelFormat",
     "Plane",
     "RemoteMedia",
+    "Rotation",
     "SessionDescription",
     "SourceError",
     "SourceState",

@@ -3,6 +3,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
+
+Rotation = Literal[0, 90, 180, 270]
+"""Degrees clockwise."""
 
 
 class PixelFormat(StrEnum):
@@ -16,6 +20,8 @@ class PixelFormat(StrEnum):
     """One packed plane, 2 bytes per pixel."""
     MJPEG = "mjpeg"
     """One plane holding one JPEG picture; its stride is 0."""
+    H264 = "h264"
+    """One plane holding one access unit in Annex B form; its stride is 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class VideoFrame:
     planes: tuple[Plane, ...]
     capture_time: float
     """Seconds on the monotonic clock when the picture was captured (a remote picture: received)."""
+    rotation: Rotation = 0
+    """Degrees clockwise that turn the picture upright; width and height are those before turning."""
 
 
 @dataclass(frozen=True, slots=True)

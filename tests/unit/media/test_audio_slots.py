@@ -18,7 +18,7 @@ from tests.unit.media.collector import Collector, Watch
 
 @pytest.fixture
 def microphone_slot() -> Iterator[MicrophoneSlot]:
-    slot = MicrophoneSlot(retry_s=0.2)
+    slot = MicrophoneSlot()
     yield slot
     slot.stop()
     slot.wait_closed(5)
@@ -26,7 +26,7 @@ def microphone_slot() -> Iterator[MicrophoneSlot]:
 
 @pytest.fixture
 def speaker_slot() -> Iterator[SpeakerSlot]:
-    slot = SpeakerSlot(retry_s=0.2)
+    slot = SpeakerSlot()
     yield slot
     slot.stop()
     slot.wait_closed(5)

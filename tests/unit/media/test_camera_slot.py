@@ -14,6 +14,7 @@ import pytest
 from callagent.devices.errors import CAMERA_OCCUPY, CAMERA_START_FAIL, NO_CAMERA
 from callagent.devices.virtual import FrameCode, VirtualCamera, framecode
 from callagent.media import CameraSlot
+from callagent.media.slot_log import SlotEvent
 from callagent.ports import FrameSink, SourceState, VideoFrame, VideoMode
 from tests.unit.media.collector import Collector, Watch
 from tests.unit.states import state_of
@@ -23,7 +24,7 @@ MODE = VideoMode(320, 240, 30)
 
 @pytest.fixture
 def slot() -> Iterator[CameraSlot]:
-    slot = CameraSlot(retry_s=0.2)
+    slot = CameraSlot()
     yield slot
     slot.stop()
     slot.wait_closed(5)
@@ -81,7 +82,7 @@ def test_swaps_under_load_leave_no_gap(slot: CameraSlot) -> None:
     assert idents == sorted(idents), "no picture of a camera comes after its successor's"
 
 
-def test_loss_shows_a_slate_within_100_ms_and_the_camera_comes_back(slot: CameraSlot) -> None:
+def test_loss_shows_a_slate_within_100_ms_and_is_told(slot: CameraSlot) -> None:
     got: Collector[VideoFrame] = Collector()
     watch = Watch()
     slot.on_change = watch
@@ -90,76 +91,154 @@ def test_loss_shows_a_slate_within_100_ms_and_the_camera_comes_back(slot: Camera
     slot.set_source(camera)
     slot.start(MODE)
     got.wait_until(lambda: code_of(got.frames[-1]) is not None)
-    camera.occupied = True
+    assert slot.live_source is camera
     lost_at = time.monotonic()
     camera.fail("the cable was pulled", absent=True)
     got.wait_until(lambda: code_of(got.frames[-1]) is None)
     # 100 ms are promised; the rest is the scheduler's of a busy test machine.
     assert got.times[-1] - lost_at < 0.2
-    watch.until(lambda: slot.error_code == CAMERA_OCCUPY)
-    assert state_of(slot) is SourceState.FAILED
-    assert "in use" in slot.reason
-    camera.occupied = False
+    assert (state_of(slot), slot.reason) == (SourceState.ABSENT, "the cable was pulled")
+    (failure,) = slot.take_failures()
+    assert (failure.source, failure.state, failure.code) == (camera, SourceState.ABSENT, NO_CAMERA)
+    assert slot.take_failures() == []
+    # Nothing is tried again until somebody says so.
+    slot.set_source(VirtualCamera("another", ident=2))
     watch.until(lambda: slot.state is SourceState.LIVE)
     assert (slot.reason, slot.error_code) == ("", 0)
     watch.until(lambda: slot.mode == MODE)
+    assert [moment.event for moment in slot.log.moments] == [
+        *(SlotEvent.OPENING, SlotEvent.LIVE, SlotEvent.LOST, SlotEvent.OPENING, SlotEvent.LIVE),
+    ]
+    assert slot.log.last_gap_s is not None
 
 
-class CountingCamera(VirtualCamera):
-    """Counts how often it is opened; heals of `freeze` only by that."""
+def test_a_camera_that_may_not_be_opened(slot: CameraSlot) -> None:
+    watch = Watch()
+    slot.on_change = watch
+    camera = VirtualCamera()
+    camera.occupied = True
+    slot.set_source(camera)
+    slot.start(MODE)
+    watch.until(lambda: slot.error_code == CAMERA_OCCUPY)
+    assert state_of(slot) is SourceState.FAILED
+    assert "in use" in slot.reason
+    assert [failure.code for failure in slot.take_failures()] == [CAMERA_OCCUPY]
 
-    opened = 0
 
-    def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
-        self.opened += 1
-        self.thaw()
-        return super().open(mode, sink)
-
-
-def test_a_stalled_camera_is_covered_by_slates_and_opened_anew(
-    slot: CameraSlot, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("callagent.media.slot.SILENT_S", 2.0)
+def test_a_stalled_camera_is_covered_by_slates_and_told_and_may_come_back(slot: CameraSlot) -> None:
     got: Collector[VideoFrame] = Collector()
     watch = Watch()
     slot.on_change = watch
     slot.subscribe(got)
-    camera = CountingCamera()
+    camera = VirtualCamera()
     slot.set_source(camera)
     slot.start(MODE)
     watch.until(lambda: slot.state is SourceState.LIVE)
     camera.freeze()
     watch.until(lambda: slot.state is SourceState.FAILED)
     assert slot.error_code == CAMERA_START_FAIL
+    assert [failure.source for failure in slot.take_failures()] == [camera]
     got.wait_more(3)
     assert code_of(got.frames[-1]) is None
+    camera.thaw()
     watch.until(lambda: slot.state is SourceState.LIVE)
-    assert camera.opened == 2
+    assert slot.log.counts[SlotEvent.STALLED] == 1
 
 
-def test_a_camera_that_never_gives_a_picture_is_reported_and_tried_again(
+def test_a_camera_that_never_gives_a_picture_is_told(
     slot: CameraSlot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("callagent.media.slot.SILENT_S", 0.4)
-
-    class Mute(VirtualCamera):
-        opened = 0
-
-        def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
-            self.opened += 1
-            if self.opened < 3:
-                self.freeze()
-            else:
-                self.thaw()
-            return super().open(mode, sink)
-
+    monkeypatch.setattr("callagent.media.slot.STARTING_S", 0.4)
     watch = Watch()
     slot.on_change = watch
-    slot.set_source(Mute())
+    camera = VirtualCamera()
+    camera.freeze()
+    slot.set_source(camera)
     slot.start(MODE)
     watch.until(lambda: slot.state is SourceState.FAILED)
     assert "no picture" in slot.reason
-    watch.until(lambda: slot.state is SourceState.LIVE)
+    assert [failure.code for failure in slot.take_failures()] == [CAMERA_START_FAIL]
+
+
+def no_slate(got: Collector[VideoFrame], since: int) -> bool:
+    return all(code_of(frame) is not None for frame in got.frames[since:])
+
+
+def test_with_overlap_the_picture_never_stops(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slot.set_source(VirtualCamera("zero", ident=0))
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    first = len(got.frames) - 1
+    for ident in range(1, 6):
+        slow = StuckOpenCamera(f"camera {ident}", ident)
+        assert slot.set_source(slow, overlap=True)
+        got.wait_more(5)
+        assert shows(got, ident - 1), "the one before goes on"
+        slow.go_on.set()
+        got.wait_until(partial(shows, got, ident))
+        assert slot.live_source is slow
+    assert no_slate(got, first)
+    assert slot.log.counts[SlotEvent.SWAPPED] == 5
+    assert slot.mode == MODE
+
+
+def test_a_challenger_that_fails_or_gives_nothing_changes_nothing(
+    slot: CameraSlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callagent.media.slot.OVERLAP_S", 0.3)
+    got: Collector[VideoFrame] = Collector()
+    watch = Watch()
+    slot.on_change = watch
+    slot.subscribe(got)
+    steady = VirtualCamera("steady", ident=1)
+    slot.set_source(steady)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    first = len(got.frames) - 1
+    taken, mute = VirtualCamera("taken", ident=2), VirtualCamera("mute", ident=3)
+    taken.occupied = True
+    mute.freeze()
+    refused = []
+    for challenger in (taken, mute):
+        assert slot.set_source(challenger, overlap=True)
+        watch.until(lambda: refused.extend(slot.take_failures()) or refused != [])  # type: ignore[func-returns-value]
+        assert refused.pop().source is challenger
+        assert slot.live_source is steady
+    got.wait_more(5)
+    assert no_slate(got, first)
+    assert state_of(mute) is SourceState.OFF, "it is closed again"
+
+
+def test_the_one_in_place_dies_while_the_challenger_opens(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    old, slow = VirtualCamera("old", ident=1), StuckOpenCamera("slow", 3)
+    slot.set_source(old)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    slot.set_source(slow, overlap=True)
+    old.fail("unplugged", absent=True)
+    got.wait_until(lambda: code_of(got.frames[-1]) is None)
+    assert [failure.source for failure in slot.take_failures()] == [old]
+    assert state_of(slot) is SourceState.STARTING
+    slow.go_on.set()
+    got.wait_until(partial(shows, got, 3))
+
+
+def test_rotation_is_stamped_on_the_cameras_pictures_and_slates_stand_upright(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    slot.rotation = 90
+    camera = VirtualCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    assert (got.frames[-1].rotation, got.frames[-1].width, got.frames[-1].height) == (90, 320, 240)
+    slot.set_source(None, "gone")
+    got.wait_until(lambda: code_of(got.frames[-1]) is None)
+    assert (got.frames[-1].rotation, got.frames[-1].width, got.frames[-1].height) == (0, 240, 320)
 
 
 def test_stop_closes_the_device_and_nothing_is_put(slot: CameraSlot) -> None:
@@ -202,7 +281,7 @@ class StuckCamera(VirtualCamera):
         super().close()
 
 
-def test_a_stuck_close_blocks_nobody(slot: CameraSlot, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stuck_close_blocks_nobody(slot: CameraSlot) -> None:
     got: Collector[VideoFrame] = Collector()
     slot.subscribe(got)
     stuck = StuckCamera()
@@ -211,24 +290,46 @@ def test_a_stuck_close_blocks_nobody(slot: CameraSlot, caplog: pytest.LogCapture
     got.wait_until(lambda: code_of(got.frames[-1]) is not None)
     first = len(got.frames)
     try:
-        with caplog.at_level(logging.WARNING):
-            asked = time.monotonic()
-            slot.set_source(VirtualCamera("next", ident=2))
-            assert time.monotonic() - asked < 0.5
-            got.wait_until(lambda: (code := code_of(got.frames[-1])) is not None and code.ident == 2)
-        assert "slot:stuck" in caplog.text, "the thread left behind is named"
+        asked = time.monotonic()
+        slot.set_source(VirtualCamera("next", ident=2))
+        assert time.monotonic() - asked < 0.5
+        got.wait_until(partial(shows, got, 2))
         assert gaps(got.times[first - 1 :]) < 0.4
         later = [code_of(frame) for frame in got.frames[first + 1 :]]
         assert all(code is None or code.ident == 2 for code in later), (
             "the stuck camera's pictures go nowhere"
         )
+        assert not slot.wait_closed(0)
+    finally:
+        stuck.let_go.set()
+    slot.stop()
+    assert slot.wait_closed(5)
+
+
+def test_the_same_device_is_never_opened_twice_at_once(
+    slot: CameraSlot, caplog: pytest.LogCaptureFixture
+) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    stuck = StuckCamera()
+    slot.set_source(stuck)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    again = VirtualCamera("stuck", ident=5)
+    try:
+        slot.set_source(again)
+        got.wait_more(2)
+        assert state_of(again) is SourceState.OFF, "it waits for the one before"
+        with caplog.at_level(logging.WARNING):
+            got.wait_until(partial(shows, got, 5))
+        assert "slot:stuck" in caplog.text, "the thread left behind is named"
     finally:
         stuck.let_go.set()
 
 
 class StuckOpenCamera(VirtualCamera):
-    def __init__(self) -> None:
-        super().__init__("slow", ident=3)
+    def __init__(self, name: str = "slow", ident: int = 3) -> None:
+        super().__init__(name, ident)
         self.go_on = threading.Event()
 
     def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
