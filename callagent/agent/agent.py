@@ -9,8 +9,10 @@ from pathlib import Path
 
 from callagent import __version__
 from callagent.agent.attendant import Attendant
+from callagent.agent.camera_controls import camera_controls, set_camera_control
 from callagent.agent.control import ControlServer
 from callagent.agent.ice import WithOwnServers, configured_servers
+from callagent.agent.privacy import REASON, SOFTWARE, Privacy
 from callagent.agent.report import devices_report, status_report
 from callagent.agent.sign_in import Identity
 from callagent.agent.studio import Studio
@@ -18,6 +20,11 @@ from callagent.call.engine import CallEngine, EngineSettings
 from callagent.call.model import CallParams
 from callagent.call.notifications import EngineEvent
 from callagent.config import AgentConfig
+from callagent.devices.inventory import DeviceKind
+from callagent.devices.nodes import KernelNodes, Nodes
+from callagent.devices.registry import Registry
+from callagent.devices.udev import PyudevSource
+from callagent.devices.udev_source import UdevSource
 from callagent.ports import Codec
 from callagent.protocol import control as api
 from callagent.protocol.enums import CallState, MediaType, Platform
@@ -27,6 +34,7 @@ from callagent.rtc import RtcSettings, WebRtcSessionFactory
 
 logger = logging.getLogger(__name__)
 
+PRIVACY_EVENT = "privacyChanged"
 SLOTS_EVENT = "slotsChanged"
 """The agent's own event: a camera, microphone or speaker slot changed its state."""
 DEFAULT_RING_S = 30
@@ -36,13 +44,30 @@ CAPABILITIES = ("calls", "video", "h264", "vp8", "opus")
 class Agent:
     """One endpoint; after `start` it works by itself until `close`. Used on the event loop."""
 
-    def __init__(self, config: AgentConfig, identity: Identity, socket: Path | None = None) -> None:
-        """`socket`: where to listen for control; none for an agent inside another program."""
+    def __init__(
+        self,
+        config: AgentConfig,
+        identity: Identity,
+        socket: Path | None = None,
+        *,
+        udev: UdevSource | None = None,
+        nodes: Nodes | None = None,
+    ) -> None:
+        """`socket`: where to listen for control; none for an agent inside another program.
+
+        `udev` and `nodes`: in place of the kernel's, such as those of
+        `devices.virtual.scripted.ScriptedHardware`.
+        """
         self._config = config
         self._identity = identity
         self._began = time.monotonic()
         self._loop = asyncio.get_running_loop()
-        self.studio = Studio(config, slots_changed=self._slots_changed)
+        self.registry = Registry(udev or PyudevSource())
+        self.studio = Studio(
+            config, self.registry, nodes or KernelNodes(), self._slots_changed, self._devices_changed
+        )
+        self.privacy = Privacy(self._privacy_changed)
+        self._devices_told = False
         codecs = tuple(Codec(name) for name in config.video.codecs)
         media = WebRtcSessionFactory(self.studio.local, self.studio.remote, RtcSettings(video_codecs=codecs))
         self.engine = CallEngine(
@@ -63,6 +88,7 @@ class Agent:
         """Listen for control, choose devices, begin to log in. Raises OSError when the socket is taken."""
         if self._control is not None:
             await self._control.start()
+        await self.registry.start()
         await self.studio.start()
         await self.engine.start()
 
@@ -71,6 +97,7 @@ class Agent:
         await self.engine.close()
         await self.attendant.close()
         await self.studio.close()
+        await self.registry.close()
         if self._control is not None:
             await self._control.close()
 
@@ -85,10 +112,56 @@ class Agent:
             user_id=self._identity.user_id,
             began=self._began,
             missed_calls=self.attendant.missed,
+            privacy=api.PrivacyStatus(on=self.privacy.on, sources=self.privacy.sources),
+            registry=self.registry,
         )
 
     async def devices(self) -> api.DevicesData:
-        return await asyncio.to_thread(devices_report, self.studio)
+        return devices_report(self.studio, self.registry.present)
+
+    async def select(self, request: api.SelectRequest) -> api.DevicesData:
+        """Raises PARAM_INVALID for a slot or device that is not there."""
+        binding = self.studio.bindings.get(request.slot)
+        if binding is None:
+            raise CallAgentError(ErrorCode.PARAM_INVALID, "There is no such slot here", "slot")
+        if request.device_id is not None:
+            kind = DeviceKind(request.slot.removeprefix("ring_"))
+            if self.registry.present.get(kind, request.device_id) is None:
+                raise CallAgentError(ErrorCode.PARAM_INVALID, f"There is no such {kind}", "deviceId")
+        binding.prefer(request.device_id)
+        return await self.devices()
+
+    async def switch_camera(self, request: api.SideRequest) -> api.DevicesData:
+        """For the present call. Raises REQUEST_REFUSED when no other side is configured."""
+        self.studio.switch_camera(request.side)
+        return await self.devices()
+
+    async def camera_controls(self) -> api.CameraControlsData:
+        return await camera_controls(self.studio.bindings["camera"])
+
+    async def set_camera_control(self, request: api.SetCameraControlRequest) -> api.CameraControlsData:
+        await set_camera_control(self.studio.bindings["camera"], request.name, request.value)
+        return await self.camera_controls()
+
+    async def set_volume(self, request: api.VolumeRequest) -> api.VolumeData:
+        speaker = self.studio.speaker
+        if request.volume is not None:
+            speaker.volume = request.volume
+        elif request.step is not None:
+            speaker.volume = min(100, max(0, speaker.volume + request.step))
+        return api.VolumeData(volume=speaker.volume)
+
+    async def set_privacy(self, enabled: bool) -> api.ToggleData:
+        """The software source of the switch; answers with the switch as a whole."""
+        self.privacy.set(SOFTWARE, enabled)
+        return api.ToggleData(enabled=self.privacy.on)
+
+    async def open_door(self) -> api.DoneData:
+        raise CallAgentError(ErrorCode.REQUEST_REFUSED, "This device has no door")
+
+    async def command(self, request: api.RemoteCommandRequest) -> api.DoneData:
+        await self.engine.command(request.user_id, request.command)
+        return api.DoneData()
 
     async def call(self, request: api.CallRequest) -> api.CallStartedData:
         configured = MediaType.VIDEO if self._config.call.media_type == "video" else MediaType.AUDIO
@@ -118,6 +191,7 @@ class Agent:
     async def set_microphone(self, enabled: bool) -> api.ToggleData:
         """At once at the device, then the other side is told."""
         self._require_call()
+        self._require_no_privacy(enabled)
         self.studio.microphone.muted = not enabled
         await self.engine.set_microphone(enabled)
         return api.ToggleData(enabled=enabled)
@@ -125,6 +199,7 @@ class Agent:
     async def set_camera(self, enabled: bool) -> api.ToggleData:
         """Off closes the device."""
         self._require_call()
+        self._require_no_privacy(enabled)
         self.studio.set_camera(enabled)
         await self.engine.set_camera(enabled)
         return api.ToggleData(enabled=enabled)
@@ -136,6 +211,15 @@ class Agent:
         if self.engine.state.call_state is not CallState.CONNECTED:
             raise CallAgentError(ErrorCode.REQUEST_REFUSED, "There is no connected call")
 
+    def _require_no_privacy(self, enabled: bool) -> None:
+        if enabled and self.privacy.on:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, f"{REASON}: {', '.join(self.privacy.sources)}")
+
+    def _privacy_changed(self, on: bool) -> None:
+        self.studio.set_privacy(on, REASON)
+        self.engine.set_privacy(on)
+        self._tell(PRIVACY_EVENT, {"on": on, "sources": self.privacy.sources})
+
     # --- what it tells ----------------------------------------------------
 
     def _publish(self, event: EngineEvent) -> None:
@@ -145,6 +229,16 @@ class Agent:
         """From any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the agent has ended
             self._loop.call_soon_threadsafe(self._tell, SLOTS_EVENT, {})
+
+    def _devices_changed(self) -> None:
+        """On the loop; several changes of one moment are told once."""
+        if not self._devices_told:
+            self._devices_told = True
+            self._loop.call_soon(self._tell_devices)
+
+    def _tell_devices(self) -> None:
+        self._devices_told = False
+        self._tell(api.DEVICE_CHANGED_EVENT, devices_report(self.studio, self.registry.present).wire())
 
     def _tell(self, name: str, data: dict[str, object]) -> None:
         if self._control is not None:

@@ -1,94 +1,264 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Keeps a device behind a slot: picks one by the configuration, and picks again when there is none.
-
-A device that is there but fails is the slot's own business: it tries that one again.
-"""
+"""Keeps the best device behind a slot: on one side what is there and what failed, on the other the slot."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from callagent.ports import SourceError, SourceState
+from callagent.agent.candidates import Candidates, Choice
+from callagent.agent.selection import ranked
+from callagent.config.selectors import DeviceSelector
+from callagent.devices.inventory import Change, DeviceInfo, DeviceKind
+from callagent.devices.registry import Registry
+from callagent.media.slot import Failure
+from callagent.ports import SourceState
 
 logger = logging.getLogger(__name__)
 
-Device = TypeVar("Device", contravariant=True)
-Chosen = TypeVar("Chosen")
-
-RETRY_FIRST_S = 1.0
-RETRY_MOST_S = 15.0
+Device = TypeVar("Device")
+DeviceIn = TypeVar("DeviceIn", contravariant=True)
 
 
-class Slot(Protocol[Device]):
+class Slot(Protocol[DeviceIn]):
     """What a binding needs of a camera, microphone or speaker slot."""
 
     @property
     def state(self) -> SourceState: ...
 
     @property
-    def reason(self) -> str: ...
+    def live_source(self) -> object: ...
 
-    def set_source(self, source: Device | None, reason: str = "") -> None: ...
+    def take_failures(self) -> list[Failure]: ...
+
+    def set_source(self, source: DeviceIn | None, reason: str = "", *, overlap: bool = False) -> bool: ...
 
 
-class Binding(Generic[Chosen]):
-    """One slot and the way to a device for it.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which devices a slot may have."""
 
-    `choose` runs on a worker thread (it looks at the machine's devices) and
-    raises SourceError when there is none. A slot whose device is absent gets a
-    fresh choice after 1 s, then 2, 4 ... 15 s.
-    """
+    kind: DeviceKind
+    selectors: Sequence[DeviceSelector] | None = None
+    """None: `auto`."""
+    fixed: DeviceInfo | None = None
+    """One that needs no looking for: a virtual device, an ALSA name. Always taken for present."""
+    none: bool = False
+    """No device at all is configured."""
+    follow: bool = True
+    economies: int = 0
 
-    def __init__(self, name: str, slot: Slot[Chosen], choose: Callable[[], Chosen]) -> None:
-        self._name = name
+
+@dataclass(slots=True)
+class _Attempt(Generic[Device]):
+    choice: Choice
+    source: Device
+    failed: bool = False
+
+
+class Binding(Generic[Device]):
+    """One slot and the way to a device for it. On the loop; what blocks is done by the slot's own threads."""
+
+    def __init__(
+        self,
+        slot: Slot[Device],
+        registry: Registry,
+        wanted: Wanted,
+        make: Callable[[Choice], Device],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`make` gives the object for a device, unopened. `on_change`: another device, or another choice."""
         self._slot = slot
-        self._choose = choose
-        self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._registry = registry
+        self._wanted = wanted
+        self._make = make
+        self._on_change = on_change
+        self._candidates = Candidates(follow=wanted.follow, economies=wanted.economies)
+        self._selectors = wanted.selectors
+        self._attempt: _Attempt[Device] | None = None
+        """What is behind the slot."""
+        self._challenge: _Attempt[Device] | None = None
+        """What is about to take its place."""
+        self._blocked = ""
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.chosen: Chosen | None = None
-        """The device behind the slot; none while none is present."""
+        self._timer: asyncio.TimerHandle | None = None
+        self._leave: Callable[[], None] = lambda: None
+        self._absent = ""
+        self._told: str | None = None
+        """The reason the slot was told while nothing is behind it."""
 
-    async def start(self) -> None:
-        """Make the first choice, then keep watch until `close`."""
+    @property
+    def chosen(self) -> DeviceInfo | None:
+        """The device behind the slot, or on its way there; none while none is usable."""
+        return None if self._attempt is None else self._attempt.choice.device
+
+    @property
+    def source(self) -> Device | None:
+        """The object behind the slot."""
+        return None if self._attempt is None else self._attempt.source
+
+    @property
+    def ranked(self) -> list[DeviceInfo]:
+        return self._candidates.ranked
+
+    @property
+    def preferred(self) -> str | None:
+        return self._candidates.preferred
+
+    def trouble_of(self, device_id: str) -> str:
+        return self._candidates.trouble_of(device_id)
+
+    @property
+    def problems(self) -> list[str]:
+        """Why the first choice is not what is used, one sentence each."""
+        found = []
+        for device in self._candidates.ranked:
+            reason = self._candidates.trouble_of(device.id)
+            if device == self.chosen:
+                if reason and self._attempt is not None and self._attempt.choice.economy:
+                    found.append(f"{device.name} runs in a smaller mode: {reason}")
+                break
+            if reason:
+                found.append(reason)
+        return found
+
+    def start(self) -> None:
+        """Choose for the first time, then keep watch until `close`."""
         self._loop = asyncio.get_running_loop()
-        await self._bind()
-        self._task = asyncio.create_task(self._watch(), name=f"binding-{self._name}")
+        self._leave = self._registry.subscribe(self._devices_changed)
+        self._look_around()
+        self._consider()
 
-    async def close(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+    def close(self) -> None:
+        """Idempotent; the slot keeps what it has."""
+        self._leave()
+        self._loop = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def slot_changed(self) -> None:
         """The slot's state may have changed; callable from any thread."""
-        if self._loop is not None:
+        loop = self._loop
+        if loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closed: the agent has ended
-                self._loop.call_soon_threadsafe(self._changed.set)
+                loop.call_soon_threadsafe(self._consider)
 
-    async def _watch(self) -> None:
-        delay_s = RETRY_FIRST_S
-        while True:
-            await self._changed.wait()
-            self._changed.clear()
-            if self._slot.state is SourceState.LIVE:
-                delay_s = RETRY_FIRST_S
-            if self._slot.state is not SourceState.ABSENT:
-                continue
-            logger.debug("%s: %s; next look in %.0f s", self._name, self._slot.reason, delay_s)
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, RETRY_MOST_S)
-            await self._bind()
+    def block(self, reason: str) -> None:
+        """Have no device behind the slot, whatever is there; the slot shows the reason."""
+        self._blocked = reason
+        self._consider()
 
-    async def _bind(self) -> None:
-        try:
-            device = await asyncio.to_thread(self._choose)
-        except SourceError as error:
-            self.chosen = None
-            self._slot.set_source(None, str(error))
+    def unblock(self) -> None:
+        if self._blocked:
+            self._blocked = ""
+            self._consider()
+
+    def prefer(self, device_id: str | None) -> None:
+        """Use this device while it is present, before what is configured; None: as configured."""
+        self._candidates.prefer(device_id)
+        self._look_around()
+        self._consider()
+
+    def select(self, selectors: Sequence[DeviceSelector] | None) -> None:
+        """Other selectors from now on."""
+        self._selectors = selectors
+        self._look_around()
+        self._consider()
+
+    def as_configured(self) -> None:
+        """A new call: what was chosen by hand for the last one is forgotten, modes are tried anew."""
+        self._selectors = self._wanted.selectors
+        self._candidates.fresh()
+        if self._slot.state is SourceState.OFF and self._attempt and self._attempt.choice.economy:
+            self._attempt = None
+        self._look_around()
+        self._consider()
+
+    def _devices_changed(self, changes: tuple[Change, ...]) -> None:
+        if any(change.device.kind is self._wanted.kind for change in changes):
+            self._look_around()
+            self._consider()
+            self._on_change()
+
+    def _look_around(self) -> None:
+        wanted = self._wanted
+        if wanted.fixed is not None:
+            self._candidates.present([wanted.fixed])
+            return
+        present = [] if wanted.none else self._registry.present.of(wanted.kind)
+        found = ranked(self._selectors, present)
+        preferred = self._candidates.preferred
+        by_hand = [device for device in present if device.id == preferred and device not in found]
+        self._candidates.present([*by_hand, *found])
+        kind = wanted.kind.value
+        if wanted.none:
+            self._absent = f"No {kind} is configured"
+        elif present and not found:
+            self._absent = f"No {kind} matches the selectors"
         else:
-            self.chosen = device
-            self._slot.set_source(device)
+            self._absent = self._registry.problem or f"No {kind} is plugged in"
+
+    def _consider(self) -> None:
+        """Learn what became of the last choice, choose, and act on it."""
+        if self._loop is None:
+            return
+        now, before = self._loop.time(), self.chosen
+        self._learn(now)
+        if self._blocked:
+            self._let_go(self._blocked)
+        else:
+            self._choose(now)
+        self._wake_at(self._candidates.next_look(now))
+        if self.chosen != before:
+            self._on_change()
+
+    def _learn(self, now: float) -> None:
+        for failure in self._slot.take_failures():
+            attempt, challenge = self._attempt, self._challenge
+            if challenge is not None and failure.source is challenge.source:
+                self._challenge = None
+                self._candidates.failed(challenge.choice.device, failure.code, failure.reason, now)
+            elif attempt is not None and failure.source is attempt.source:
+                attempt.failed = True
+                self._candidates.failed(attempt.choice.device, failure.code, failure.reason, now)
+        live = self._slot.live_source
+        if self._challenge is not None and live is self._challenge.source:
+            self._attempt, self._challenge = self._challenge, None
+        if self._attempt is not None and live is self._attempt.source:
+            # Also one that had stalled and came back by itself.
+            self._attempt.failed = False
+            self._candidates.lived(self._attempt.choice.device, now)
+
+    def _choose(self, now: float) -> None:
+        choice = self._candidates.choose(now)
+        if choice is None:
+            if not self._candidates.ranked:
+                self._let_go(self._absent)
+            return
+        for attempt in (self._challenge, self._attempt):
+            # Another economy counts from the next opening on.
+            if attempt is not None and not attempt.failed and attempt.choice.device == choice.device:
+                return
+        made = _Attempt(choice, self._make(choice))
+        logger.info("%s: %s", self._wanted.kind, choice.device.name)
+        self._told = None
+        if self._slot.set_source(made.source, overlap=True):
+            self._challenge = made
+        else:
+            self._attempt, self._challenge = made, None
+
+    def _let_go(self, reason: str) -> None:
+        if self._told != reason:
+            self._attempt = self._challenge = None
+            self._told = reason
+            self._slot.set_source(None, reason)
+
+    def _wake_at(self, moment: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if moment is not None and self._loop is not None:
+            self._timer = self._loop.call_at(moment, self._consider)

@@ -46,6 +46,14 @@ class Controlled(Protocol):
     async def hangup(self) -> api.CommandData: ...
     async def set_microphone(self, enabled: bool) -> api.ToggleData: ...
     async def set_camera(self, enabled: bool) -> api.ToggleData: ...
+    async def select(self, request: api.SelectRequest) -> api.DevicesData: ...
+    async def switch_camera(self, request: api.SideRequest) -> api.DevicesData: ...
+    async def camera_controls(self) -> api.CameraControlsData: ...
+    async def set_camera_control(self, request: api.SetCameraControlRequest) -> api.CameraControlsData: ...
+    async def set_volume(self, request: api.VolumeRequest) -> api.VolumeData: ...
+    async def set_privacy(self, enabled: bool) -> api.ToggleData: ...
+    async def open_door(self) -> api.DoneData: ...
+    async def command(self, request: api.RemoteCommandRequest) -> api.DoneData: ...
     async def history(self, limit: int) -> HistoryData: ...
 
 
@@ -111,14 +119,14 @@ class ControlServer:
         agent = self._agent
         app = web.Application(middlewares=[_errors], client_max_size=api.MAX_BODY_BYTES)
 
-        async def call(request: web.Request) -> Wire:
-            return await agent.call(await _body(request, api.CallRequest))
+        def post(path: str, model: type[Model], work: Callable[[Model], Awaitable[Wire]]) -> web.RouteDef:
+            async def handle(request: web.Request) -> Wire:
+                return await work(await _body(request, model))
 
-        async def microphone(request: web.Request) -> Wire:
-            return await agent.set_microphone((await _body(request, api.ToggleRequest)).enabled)
+            return web.post(path, _answer(handle))
 
-        async def camera(request: web.Request) -> Wire:
-            return await agent.set_camera((await _body(request, api.ToggleRequest)).enabled)
+        def toggle(path: str, work: Callable[[bool], Awaitable[Wire]]) -> web.RouteDef:
+            return post(path, api.ToggleRequest, lambda request: work(request.enabled))
 
         async def history(request: web.Request) -> Wire:
             return await agent.history(_parse(api.HistoryQuery, dict(request.query)).limit)
@@ -127,12 +135,20 @@ class ControlServer:
             [
                 web.get(api.STATUS_PATH, _answer(lambda _: agent.status())),
                 web.get(api.DEVICES_PATH, _answer(lambda _: agent.devices())),
-                web.post(api.CALL_PATH, _answer(call)),
+                post(api.SELECT_PATH, api.SelectRequest, agent.select),
+                post(api.CALL_PATH, api.CallRequest, agent.call),
                 web.post(api.ANSWER_PATH, _answer(lambda _: agent.answer())),
                 web.post(api.REJECT_PATH, _answer(lambda _: agent.reject())),
                 web.post(api.HANGUP_PATH, _answer(lambda _: agent.hangup())),
-                web.post(api.MICROPHONE_PATH, _answer(microphone)),
-                web.post(api.CAMERA_PATH, _answer(camera)),
+                toggle(api.MICROPHONE_PATH, agent.set_microphone),
+                toggle(api.CAMERA_PATH, agent.set_camera),
+                post(api.CAMERA_SIDE_PATH, api.SideRequest, agent.switch_camera),
+                web.get(api.CAMERA_CONTROLS_PATH, _answer(lambda _: agent.camera_controls())),
+                post(api.CAMERA_CONTROLS_PATH, api.SetCameraControlRequest, agent.set_camera_control),
+                post(api.VOLUME_PATH, api.VolumeRequest, agent.set_volume),
+                toggle(api.PRIVACY_PATH, agent.set_privacy),
+                web.post(api.DOOR_PATH, _answer(lambda _: agent.open_door())),
+                post(api.COMMAND_PATH, api.RemoteCommandRequest, agent.command),
                 web.get(api.HISTORY_PATH, _answer(history)),
                 web.get(api.EVENTS_PATH, self._events),
                 web.get(api.OPENAPI_PATH, _openapi),

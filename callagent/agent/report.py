@@ -6,11 +6,14 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from callagent import __version__
+from callagent.agent.selection import selector_yaml
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine
 from callagent.call.status import EngineStatus
 from callagent.config import AgentConfig
-from callagent.devices.listing import list_cameras, list_microphones, list_speakers
+from callagent.devices.inventory import DeviceInfo, DeviceKind, Inventory
+from callagent.devices.registry import Registry
+from callagent.media.slot_log import SlotEvent, SlotLog
 from callagent.ports import SourceState
 from callagent.protocol import control as api
 from callagent.protocol.enums import LoginState
@@ -66,11 +69,37 @@ def slot_status(slot: Slot, mode: str | None = None, **details: Any) -> api.Slot
 def slots_status(studio: Studio) -> dict[str, api.SlotStatus]:
     mode = studio.camera.mode
     camera_mode = f"{mode.width}x{mode.height}@{mode.fps}" if mode else None
-    return {
-        "camera": slot_status(studio.camera, camera_mode),
-        "microphone": slot_status(studio.microphone, muted=studio.microphone.muted),
-        "speaker": slot_status(studio.speaker, volume=studio.speaker.volume),
+    details: dict[str, dict[str, Any]] = {
+        "camera": {"rotation": studio.camera.rotation} if studio.camera.rotation else {},
+        "microphone": {"muted": studio.microphone.muted},
+        "speaker": {"volume": studio.speaker.volume},
     }
+    return {
+        name: slot_status(
+            slot,
+            camera_mode if name == "camera" else None,
+            **details.get(name, {}),
+            **counts_of(slot.log),
+            **_device_details(studio.bindings[name].source),
+        )
+        for name, slot in studio.slots.items()
+    }
+
+
+def counts_of(log: SlotLog) -> dict[str, Any]:
+    """How often the slot lost its device, and how long the last gap was; nothing while all went well."""
+    events = (SlotEvent.LOST, SlotEvent.STALLED, SlotEvent.REFUSED, SlotEvent.SWAPPED)
+    counts: dict[str, Any] = {event.value: log.counts[event] for event in events if log.counts[event]}
+    if log.last_gap_s is not None:
+        counts["last_gap_ms"] = round(1000 * log.last_gap_s)
+    return counts
+
+
+def _device_details(source: Any) -> dict[str, Any]:
+    """Counters of a real device: frames, damaged, xruns and so on; why a camera runs in its mode."""
+    counters = {name: count for name, count in getattr(source, "counters", {}).items() if count}
+    reason = getattr(source, "mode_reason", "")
+    return counters | ({"mode_reason": reason} if reason else {})
 
 
 def problems(status: EngineStatus, slots: dict[str, api.SlotStatus]) -> list[str]:
@@ -95,6 +124,8 @@ async def status_report(
     user_id: str,
     began: float,
     missed_calls: int,
+    privacy: api.PrivacyStatus,
+    registry: Registry,
 ) -> api.StatusData:
     """`began`: monotonic seconds of the agent's start."""
     status = engine.state
@@ -116,25 +147,49 @@ async def status_report(
         slots=slots,
         media=media,
         counters={"missed_calls": missed_calls},
-        problems=problems(status, slots) + studio.sound_problems,
+        privacy=privacy,
+        problems=[
+            *problems(status, slots),
+            *(problem for binding in studio.bindings.values() for problem in binding.problems),
+            *([registry.problem] if registry.problem else []),
+            *studio.sound_problems,
+        ],
     )
 
 
-def devices_report(studio: Studio) -> api.DevicesData:
-    """What is plugged in now. Blocks: for worker threads."""
-
-    def info(device: Any, section: str, used: str | None) -> api.DeviceInfo:
-        return api.DeviceInfo(
-            id=device.id,
-            name=device.name,
-            description=device.description,
-            path=device.path,
-            in_use=device.id == used or device.path == used,
-            yaml=f"{section}:\n  device: {device.path}\n",
-        )
-
+def devices_report(studio: Studio, present: Inventory) -> api.DevicesData:
+    """What is plugged in now, and what of it is behind the slots."""
+    current = {name: binding.chosen.id for name, binding in studio.bindings.items() if binding.chosen}
+    of_kind = {kind: [_device(device, present, studio) for device in present.of(kind)] for kind in DeviceKind}
     return api.DevicesData(
-        cameras=[info(device, "camera", studio.camera.device) for device in list_cameras()],
-        microphones=[info(device, "microphone", studio.microphone.device) for device in list_microphones()],
-        speakers=[info(device, "speaker", studio.speaker.device) for device in list_speakers()],
+        cameras=of_kind[DeviceKind.CAMERA],
+        microphones=of_kind[DeviceKind.MICROPHONE],
+        speakers=of_kind[DeviceKind.SPEAKER],
+        displays=of_kind[DeviceKind.DISPLAY],
+        keys=of_kind[DeviceKind.KEYS],
+        gpio_chips=of_kind[DeviceKind.GPIO_CHIP],
+        current=api.CurrentDevices(**current),
+    )
+
+
+def _device(device: DeviceInfo, present: Inventory, studio: Studio) -> api.DeviceInfo:
+    bindings = [
+        binding
+        for binding in studio.bindings.values()
+        if any(each.kind is device.kind and each.id == device.id for each in binding.ranked)
+    ]
+    return api.DeviceInfo(
+        id=device.id,
+        name=device.name,
+        description=device.description,
+        path=device.path,
+        serial=device.serial,
+        port=device.port,
+        vendor=device.vendor,
+        model=device.model,
+        bus=device.bus,
+        plugged=device.plugged,
+        in_use=any(binding.chosen is not None and binding.chosen.id == device.id for binding in bindings),
+        problem=next((text for each in bindings if (text := each.trouble_of(device.id))), ""),
+        yaml=selector_yaml(device, present),
     )

@@ -6,13 +6,15 @@ All on the loop; the slots' own threads do what blocks.
 
 import asyncio
 from collections.abc import Callable
-from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from callagent.agent.binding import Binding
-from callagent.agent.choose import choose_camera, choose_microphone, choose_speaker
+from callagent.agent.devices import camera_maker, microphone_maker, speaker_maker, wanted
 from callagent.agent.remote import RemoteOutputs
 from callagent.config import AgentConfig
+from callagent.devices.inventory import DeviceKind
+from callagent.devices.nodes import Nodes
+from callagent.devices.registry import Registry
 from callagent.devices.virtual import VirtualScreen, VirtualSpeaker
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.media import (
@@ -25,6 +27,7 @@ from callagent.media import (
     VideoSettings,
 )
 from callagent.ports import VideoMode
+from callagent.protocol.errors import CallAgentError, ErrorCode
 
 CLOSE_LIMIT_S = 2.0
 
@@ -32,9 +35,20 @@ CLOSE_LIMIT_S = 2.0
 class Studio:
     """Everything between the call engine and the devices of one agent."""
 
-    def __init__(self, config: AgentConfig, slots_changed: Callable[[], None]) -> None:
-        """`slots_changed` is called from any thread whenever a slot's state or reason changes."""
+    def __init__(
+        self,
+        config: AgentConfig,
+        registry: Registry,
+        nodes: Nodes,
+        slots_changed: Callable[[], None],
+        devices_changed: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`slots_changed` is called from any thread whenever a slot's state or reason changes.
+
+        `devices_changed` is called on the loop when another device is behind a slot, or can be.
+        """
         self.camera = CameraSlot()
+        self.camera.rotation = config.camera.rotation
         self.microphone = MicrophoneSlot()
         self.speaker = SpeakerSlot()
         self.speaker.volume = config.speaker.volume
@@ -46,22 +60,43 @@ class Studio:
             self.camera, self.microphone, VideoSettings(*size, fps, config.video.target_bps)
         )
         self.remote = RemoteOutputs(self.speaker.mixer, self.screen)
+        self._config = config
         self._mode = VideoMode(config.camera.width, config.camera.height, config.camera.fps)
-        self._sound = config.sound
         self._sounds: SoundPlayer | None = None
+        self._registry = registry
         self._slots_changed = slots_changed
-        choose = partial(choose_speaker, config=config.speaker)
-        self._speaker_binding = self._bind("speaker", self.speaker, partial(choose, config.speaker.device))
-        self._bindings = [
-            self._bind("camera", self.camera, partial(choose_camera, config.camera)),
-            self._bind("microphone", self.microphone, partial(choose_microphone, config.microphone)),
-            self._speaker_binding,
-        ]
+        self._devices_changed = devices_changed
+        self._camera_wanted = False
+        self._call = False
+        self._private = False
+        self._warm = False
+        self._side: Literal["front", "back"] = "front"
+        self.bindings: dict[str, Binding[Any]] = {
+            "camera": self._bind(
+                self.camera,
+                wanted(DeviceKind.CAMERA, config.camera.device, follow=config.camera.follow),
+                camera_maker(config, nodes),
+            ),
+            "microphone": self._bind(
+                self.microphone,
+                wanted(DeviceKind.MICROPHONE, config.microphone.device, follow=config.microphone.follow),
+                microphone_maker(config.microphone, nodes),
+            ),
+            "speaker": self._bind(
+                self.speaker,
+                wanted(DeviceKind.SPEAKER, config.speaker.device, follow=config.speaker.follow),
+                speaker_maker(config.speaker.device, config.speaker, nodes),
+            ),
+        }
         if ring_device:
-            self._bindings.append(self._bind("ring speaker", self.ring_speaker, partial(choose, ring_device)))
+            self.bindings["ring_speaker"] = self._bind(
+                self.ring_speaker,
+                wanted(DeviceKind.SPEAKER, ring_device, follow=config.speaker.follow),
+                speaker_maker(ring_device, config.speaker, nodes),
+            )
 
-    def _bind(self, name: str, slot: Any, choose: Callable[[], Any]) -> Binding[Any]:
-        binding: Binding[Any] = Binding(name, slot, choose)
+    def _bind(self, slot: Any, devices: Any, make: Callable[[Any], Any]) -> Binding[Any]:
+        binding: Binding[Any] = Binding(slot, self._registry, devices, make, self._devices_changed)
 
         def changed() -> None:
             binding.slot_changed()
@@ -70,22 +105,34 @@ class Studio:
         slot.on_change = changed
         return binding
 
+    @property
+    def slots(self) -> dict[str, CameraSlot | MicrophoneSlot | SpeakerSlot]:
+        """By the names of the control API."""
+        slots: dict[str, CameraSlot | MicrophoneSlot | SpeakerSlot] = {
+            "camera": self.camera,
+            "microphone": self.microphone,
+            "speaker": self.speaker,
+        }
+        return slots | ({"ring_speaker": self.ring_speaker} if "ring_speaker" in self.bindings else {})
+
     async def start(self) -> None:
         """Choose a device for each slot; camera and microphone are opened only when wanted."""
         self._sounds = await asyncio.to_thread(self._load_sounds)
-        await asyncio.gather(*(binding.start() for binding in self._bindings))
+        for binding in self.bindings.values():
+            binding.start()
         # Speakers run all the time: a sound must not wait for a card to open.
         self.speaker.start()
         self.ring_speaker.start()
 
     def _load_sounds(self) -> SoundPlayer:
+        sound = self._config.sound
         return SoundPlayer(
             self.speaker,
             self.ring_speaker,
-            dialing=self._sound.dialing,
-            ringing=self._sound.ringing,
-            hangup=self._sound.hangup,
-            ring_volume=self._sound.ring.volume,
+            dialing=sound.dialing,
+            ringing=sound.ringing,
+            hangup=sound.hangup,
+            ring_volume=sound.ring.volume,
         )
 
     @property
@@ -95,47 +142,93 @@ class Studio:
 
     def heard_db(self, tone_hz: float) -> float | None:
         """How far a tone stood out of the last half second at a virtual speaker; None at a real one."""
-        speaker = self._speaker_binding.chosen
+        speaker = self.bindings["speaker"].source
         if not isinstance(speaker, VirtualSpeaker):
             return None
         return tone_db(speaker.recent(0.5), tone_hz)
 
     async def close(self) -> None:
         """Release every device. Idempotent; a driver that hangs is waited for two seconds."""
-        for binding in self._bindings:
-            await binding.close()
+        for binding in self.bindings.values():
+            binding.close()
         self.stop_sounds()
-        slots: set[CameraSlot | MicrophoneSlot | SpeakerSlot] = {
-            self.camera,
-            self.microphone,
-            self.speaker,
-            self.ring_speaker,
-        }
+        slots = list(self.slots.values())
         for slot in slots:
             slot.stop()
         await asyncio.gather(*(asyncio.to_thread(slot.wait_closed, CLOSE_LIMIT_S) for slot in slots))
         await asyncio.to_thread(self.screen.close)
 
+    # --- of a call ------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Somebody is being rung: open the camera already, where that is configured. Nothing is sent."""
+        self._warm = self._config.camera.warm == "ringing"
+        if self._warm:
+            self._side = "front"
+            self.bindings["camera"].as_configured()
+            self._apply()
+
     def begin_call(self, *, camera: bool) -> None:
         """Open what the call needs; an audio call opens no camera."""
+        if not self._warm:
+            self._side = "front"
+            self.bindings["camera"].as_configured()
+        self._warm = False
         self.microphone.muted = False
-        self.microphone.start()
-        self.set_camera(camera)
+        self.speaker.volume = self._config.speaker.volume
+        self._call = True
+        self._camera_wanted = camera
+        self._apply()
 
     def end_call(self, *, sound: bool) -> None:
         """Close camera and microphone. Nothing of the call's settings stays for the next."""
         self.stop_sounds()
-        self.camera.stop()
-        self.microphone.stop()
+        self._call = self._camera_wanted = self._warm = False
+        self._apply()
         self.microphone.muted = False
+        self.speaker.volume = self._config.speaker.volume
         if sound:
             self._play(Sound.HANG_UP)
 
     def set_camera(self, on: bool) -> None:
-        if on:
+        self._camera_wanted = on
+        self._apply()
+
+    def switch_camera(self, side: Literal["front", "back"] | None) -> None:
+        """None: to the other one; for the present call. Raises REQUEST_REFUSED without a back camera."""
+        camera = self._config.camera
+        if camera.back is None:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, "No other camera is configured (camera.back)")
+        self._side = side or ("front" if self._side == "back" else "back")
+        front = camera.front or (camera.device if isinstance(camera.device, list) else None)
+        self.bindings["camera"].select(camera.back if self._side == "back" else front)
+
+    def set_privacy(self, on: bool, reason: str = "") -> None:
+        """While it is on, camera and microphone are closed at the device; their slots say why."""
+        self._private = on
+        for name in ("camera", "microphone"):
+            if on:
+                self.bindings[name].block(reason)
+            else:
+                self.bindings[name].unblock()
+
+    def _apply(self) -> None:
+        """Slots follow what the call wants."""
+        if self._camera_wanted or self._warm:
             self.camera.start(self._mode)
         else:
             self.camera.stop()
+        if self._call:
+            self.microphone.start()
+        else:
+            self.microphone.stop()
+
+    def on_air(self) -> bool:
+        """Whether picture or sound of this place is really being captured: for the light."""
+        camera = self.camera.live_source is not None
+        return camera or (self.microphone.live_source is not None and not self.microphone.muted)
+
+    # --- sounds ---------------------------------------------------------------
 
     def play_ringing(self) -> None:
         self._play(Sound.RINGING, loop=True)

@@ -15,13 +15,12 @@ from callagent.protocol.enums import MediaType
 if TYPE_CHECKING:
     from callagent.client import AgentClient
 
-_Work = Callable[["AgentClient"], Awaitable[None]]
+Work = Callable[["AgentClient"], Awaitable[None]]
 
 
 def add_commands(commands: Subcommands) -> None:
-    status = _add(commands, "status", "what the agent does now", _status)
-    devices = _add(commands, "devices", "cameras, microphones and speakers present now", _devices)
-    call = _add(commands, "call", "call a user", _call)
+    status = add(commands, "status", "what the agent does now", _status)
+    call = add(commands, "call", "call a user", _call)
     call.add_argument("users", metavar="USER", nargs="+")
     media = call.add_mutually_exclusive_group()
     media.add_argument(
@@ -31,22 +30,22 @@ def add_commands(commands: Subcommands) -> None:
         "--video", action="store_const", dest="media", const=MediaType.VIDEO, help="video call"
     )
     call.add_argument("--timeout", type=int, metavar="S", help="how long it rings, 10 to 600 seconds")
-    _add(commands, "answer", "accept the call that rings", _answer)
-    _add(commands, "reject", "refuse the call that rings", _reject)
-    _add(commands, "hangup", "end the call, whatever its state", _hangup)
-    for name, work in (("microphone", _microphone), ("camera", _camera)):
-        toggle = _add(commands, name, f"switch the {name} on or off in the running call", work)
-        toggle.add_argument("state", choices=["on", "off"])
-    history = _add(commands, "history", "this agent's calls, newest first", _history)
+    add(commands, "answer", "accept the call that rings", _answer)
+    add(commands, "reject", "refuse the call that rings", _reject)
+    add(commands, "hangup", "end the call, whatever its state", _hangup)
+    microphone = add(commands, "microphone", "mute (off) or unmute (on) in the running call", _microphone)
+    microphone.add_argument("state", choices=["on", "off"])
+    history = add(commands, "history", "this agent's calls, newest first", _history)
     history.add_argument("--limit", type=int, default=20, metavar="N", help="1 to 100 (%(default)s)")
-    watch = _add(commands, "watch", "print events as they happen, one line each", _watch)
-    for parser in (status, devices, history, watch):
+    watch = add(commands, "watch", "print events as they happen, one line each", _watch)
+    for parser in (status, history, watch):
         parser.add_argument("--json", action="store_true", help="as the agent sends it")
 
 
-def _add(
+def add(
     commands: Subcommands, name: str, text: str, work: Callable[[argparse.Namespace], int]
 ) -> argparse.ArgumentParser:
+    """A command to the running agent; `work` does it, by `with_agent`."""
     parser = commands.add_parser(name, help=text)
     parser.add_argument("--socket", type=Path, metavar="PATH", help="the agent's socket ($CALLAGENT_SOCKET)")
     parser.set_defaults(run=work)
@@ -60,17 +59,7 @@ def _status(args: argparse.Namespace) -> int:
         data = await agent.status()
         print(json.dumps(data.wire(), indent=2) if args.json else show_status(data))
 
-    return _with_agent(args, work)
-
-
-def _devices(args: argparse.Namespace) -> int:
-    from callagent.cli.show import show_devices
-
-    async def work(agent: "AgentClient") -> None:
-        data = await agent.devices()
-        print(json.dumps(data.wire(), indent=2) if args.json else show_devices(data))
-
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _call(args: argparse.Namespace) -> int:
@@ -78,7 +67,7 @@ def _call(args: argparse.Namespace) -> int:
         data = await agent.call(args.users, args.media, args.timeout)
         print(f"calling {', '.join(args.users)}, for {data.timeout} s ({data.call_id})")
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _answer(args: argparse.Namespace) -> int:
@@ -86,7 +75,7 @@ def _answer(args: argparse.Namespace) -> int:
         await agent.answer()
         print("answered")
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _reject(args: argparse.Namespace) -> int:
@@ -94,7 +83,7 @@ def _reject(args: argparse.Namespace) -> int:
         await agent.reject()
         print("rejected")
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _hangup(args: argparse.Namespace) -> int:
@@ -102,7 +91,7 @@ def _hangup(args: argparse.Namespace) -> int:
         await agent.hangup()
         print("hung up")
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _microphone(args: argparse.Namespace) -> int:
@@ -110,15 +99,7 @@ def _microphone(args: argparse.Namespace) -> int:
         data = await agent.set_microphone(args.state == "on")
         print("microphone", "on" if data.enabled else "off")
 
-    return _with_agent(args, work)
-
-
-def _camera(args: argparse.Namespace) -> int:
-    async def work(agent: "AgentClient") -> None:
-        data = await agent.set_camera(args.state == "on")
-        print("camera", "on" if data.enabled else "off")
-
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _history(args: argparse.Namespace) -> int:
@@ -128,7 +109,7 @@ def _history(args: argparse.Namespace) -> int:
         data = await agent.history(args.limit)
         print(json.dumps(data.wire(), indent=2) if args.json else show_history(data))
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
 def _watch(args: argparse.Namespace) -> int:
@@ -139,10 +120,11 @@ def _watch(args: argparse.Namespace) -> int:
             print(json.dumps(message.wire()) if args.json else show_event(message), flush=True)
         raise CommandFailed("the agent has stopped", UNREACHABLE)
 
-    return _with_agent(args, work)
+    return with_agent(args, work)
 
 
-def _with_agent(args: argparse.Namespace, work: _Work) -> int:
+def with_agent(args: argparse.Namespace, work: Work) -> int:
+    """Run `work` with a connected client; returns the exit code. Raises CommandFailed."""
     from callagent.client import AgentClient, AgentUnreachable
 
     async def run() -> None:

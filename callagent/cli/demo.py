@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from callagent.agent.agent import Agent
-from callagent.agent.choose import present_devices
+from callagent.agent.devices import present_devices
 from callagent.agent.sign_in import identify
 from callagent.config import AgentConfig, ServerConfig
 from callagent.server.serve import ServeError, ServeHandle, running_service
@@ -66,7 +66,7 @@ async def running_demo(folder: Path, *, port: int = 0, http_port: int = 0) -> As
         config = _service_config(folder, port, http_port)
         service = await stack.enter_async_context(running_service(config))
         app_id = (await service.service.accounts.apps())[0].app_id
-        devices = await asyncio.to_thread(present_devices)
+        devices = await present_devices()
         control = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callagent-"))) / "agent.sock"
         kiosk = await stack.enter_async_context(
             running_agent(

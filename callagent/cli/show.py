@@ -8,6 +8,8 @@ from callagent.cli.table import table
 from callagent.protocol.control import (
     STATUS_EVENT,
     CallStatusData,
+    CameraControl,
+    CameraControlsData,
     DeviceInfo,
     DevicesData,
     EventMessage,
@@ -28,6 +30,14 @@ def show_status(status: StatusData) -> str:
         ("up", duration(status.uptime_s)),
         ("version", ", ".join([status.version, *(f"{name} {of}" for name, of in status.versions.items())])),
     ]
+    if status.privacy.on:
+        rows.append(("privacy", f"on, by {', '.join(status.privacy.sources)}"))
+    if status.orientation is not None:
+        rows.append(("screen", f"{status.orientation.screen}, {status.orientation.reason}"))
+    rows += [(f"button {name}", hint) for name, hint in status.panel.buttons.items()]
+    rows += [(f"light {name}", pattern) for name, pattern in status.panel.lights.items()]
+    if status.hardware_profile:
+        rows.append(("hardware", status.hardware_profile))
     if status.counters:
         rows.append(("counters", ", ".join(f"{name} {count}" for name, count in status.counters.items())))
     rows += [("problem", problem) for problem in status.problems]
@@ -35,12 +45,39 @@ def show_status(status: StatusData) -> str:
 
 
 def show_devices(devices: DevicesData) -> str:
-    groups = (
+    always = (
         ("cameras", devices.cameras),
         ("microphones", devices.microphones),
         ("speakers", devices.speakers),
     )
+    others = (("displays", devices.displays), ("keys", devices.keys), ("GPIO chips", devices.gpio_chips))
+    groups = (*always, *((title, found) for title, found in others if found))
     return "\n\n".join(f"{title}\n{_devices(found)}" for title, found in groups)
+
+
+def show_controls(data: CameraControlsData) -> str:
+    rows = [
+        (
+            control.name,
+            "" if control.value is None else _plain(control.value),
+            _range(control),
+            ", ".join(
+                note
+                for note, holds in (("read only", control.read_only), ("inactive", control.inactive))
+                if holds
+            ),
+        )
+        for control in data.controls
+    ]
+    return table(("CONTROL", "VALUE", "RANGE", ""), rows) if rows else "this camera has no controls"
+
+
+def _range(control: CameraControl) -> str:
+    if control.items:
+        return " | ".join(control.items)
+    if control.kind == "boolean":
+        return "on | off"
+    return "" if control.minimum is None else f"{control.minimum} to {control.maximum}, step {control.step}"
 
 
 def show_history(history: HistoryData) -> str:
@@ -105,7 +142,13 @@ def _devices(found: list[DeviceInfo]) -> str:
     if not found:
         return "  none"
     rows = [
-        ("  *" if device.in_use else "   ", device.id, device.name, device.path or "", device.description)
+        (
+            "  *" if device.in_use else "   ",
+            device.id,
+            device.name,
+            device.path or "",
+            "; ".join(text for text in (device.description, device.problem) if text),
+        )
         for device in found
     ]
     lines = table((), rows).splitlines()

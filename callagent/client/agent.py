@@ -4,7 +4,7 @@
 import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 import aiohttp
 from pydantic import ValidationError
@@ -92,6 +92,44 @@ class AgentClient:
 
     async def set_camera(self, enabled: bool) -> api.ToggleData:
         return await self._ask(api.ToggleData, "POST", api.CAMERA_PATH, {"enabled": enabled})
+
+    async def select(self, slot: api.SlotName, device_id: str | None) -> api.DevicesData:
+        """Prefer a device (an id of `devices`) over the configuration while it is present; None: no more."""
+        body: dict[str, object] = {"slot": slot}
+        if device_id is not None:
+            body["deviceId"] = device_id
+        return await self._ask(api.DevicesData, "POST", api.SELECT_PATH, body)
+
+    async def switch_camera(self, side: Literal["front", "back"] | None = None) -> api.DevicesData:
+        """To the front or back camera, None: to the other one; for the present call."""
+        body = {} if side is None else {"side": side}
+        return await self._ask(api.DevicesData, "POST", api.CAMERA_SIDE_PATH, body)
+
+    async def camera_controls(self) -> api.CameraControlsData:
+        """Brightness, focus, zoom and so on of the camera in use."""
+        return await self._ask(api.CameraControlsData, "GET", api.CAMERA_CONTROLS_PATH)
+
+    async def set_camera_control(self, name: str, value: bool | int | str) -> api.CameraControlsData:
+        body = {"name": name, "value": value}
+        return await self._ask(api.CameraControlsData, "POST", api.CAMERA_CONTROLS_PATH, body)
+
+    async def set_volume(self, volume: int | None = None, *, step: int | None = None) -> api.VolumeData:
+        """Of the call, per cent: to `volume`, or by `step`; neither: only ask."""
+        body = {key: value for key, value in (("volume", volume), ("step", step)) if value is not None}
+        return await self._ask(api.VolumeData, "POST", api.VOLUME_PATH, body)
+
+    async def set_privacy(self, enabled: bool) -> api.ToggleData:
+        """The software privacy switch; the answer is still on while another switch keeps it on."""
+        return await self._ask(api.ToggleData, "POST", api.PRIVACY_PATH, {"enabled": enabled})
+
+    async def open_door(self) -> api.DoneData:
+        """This device's own door."""
+        return await self._ask(api.DoneData, "POST", api.DOOR_PATH)
+
+    async def command(self, user_id: str, command: str) -> api.DoneData:
+        """Ask another member's device, such as `openDoor`; returns when it was done."""
+        body = {"userId": user_id, "command": command}
+        return await self._ask(api.DoneData, "POST", api.COMMAND_PATH, body)
 
     async def history(self, limit: int = 20) -> HistoryData:
         """This agent's calls, newest first; `limit` 1 to 100."""

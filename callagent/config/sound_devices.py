@@ -1,14 +1,32 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which microphone and which speaker."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import BeforeValidator, Discriminator, Field, Tag
 
 from callagent.config.base import FilePath, Section, Switch, Text
+from callagent.config.camera import Controls
+from callagent.config.selectors import DeviceSelector
 
 Volume = Annotated[int, Field(ge=0, le=100)]
 """Per cent."""
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, dict) else value
+
+
+def _kind(value: Any) -> str:
+    return "<selectors>" if isinstance(value, list) else "<name>"
+
+
+SoundDevice = Annotated[
+    Annotated[Text, Tag("<name>")] | Annotated[list[DeviceSelector], Field(min_length=1), Tag("<selectors>")],
+    Discriminator(_kind),
+    BeforeValidator(_as_list),
+]
+"""`auto`, `none`, `virtual`, an ALSA name such as `plughw:CARD=C920,DEV=0`, or selectors."""
 
 
 class VirtualMicrophoneConfig(Section):
@@ -18,8 +36,12 @@ class VirtualMicrophoneConfig(Section):
 
 
 class MicrophoneConfig(Section):
-    device: Text = "auto"
-    """`auto`, `none`, `virtual`, or an ALSA name such as `plughw:CARD=C920,DEV=0`."""
+    device: SoundDevice = "auto"
+    follow: Switch = True
+    level: Volume | None = None
+    """Of the card's own capture control, set at each plug; None: the hardware profile's, else as it is."""
+    controls: Controls = {}
+    """Further mixer controls by name, set at each plug."""
     virtual: VirtualMicrophoneConfig = VirtualMicrophoneConfig()
 
 
@@ -29,7 +51,11 @@ class VirtualSpeakerConfig(Section):
 
 
 class SpeakerConfig(Section):
-    device: Text = "auto"
-    """As for the microphone."""
+    device: SoundDevice = "auto"
+    follow: Switch = True
     volume: Volume = 80
+    """Of the call, on top of the card's level."""
+    level: Volume | None = None
+    """Of the card's own playback control, set at each plug; None: the hardware profile's, else as it is."""
+    controls: Controls = {}
     virtual: VirtualSpeakerConfig = VirtualSpeakerConfig()

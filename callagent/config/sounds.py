@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from callagent.config.base import FilePath, Section, Switch, Text
-from callagent.config.sound_devices import Volume
+from callagent.config.base import FilePath, Section, Switch
+from callagent.config.sound_devices import SoundDevice, Volume
 
 
 def _empty_is_built_in(value: Any) -> Any:
@@ -19,8 +19,8 @@ SoundFile = Annotated[FilePath | None, BeforeValidator(_empty_is_built_in), Fiel
 
 
 class RingConfig(Section):
-    device: Text | None = None
-    """An ALSA name; None: the call's speaker."""
+    device: SoundDevice | None = None
+    """As for the speaker; None: the call's speaker."""
     volume: Volume = 100
 
 

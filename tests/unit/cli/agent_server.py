@@ -55,8 +55,23 @@ DEVICES = api.DevicesData(
             in_use=True,
             yaml="camera:\n  device:\n    - path: /dev/video0",
         ),
-        api.DeviceInfo(id="platform-cam", name="CSI"),
-    ]
+        api.DeviceInfo(id="platform-cam", name="CSI", problem="is in use by obs (pid 7)"),
+    ],
+    gpio_chips=[api.DeviceInfo(id="gpio", name="pinctrl-bcm2711", path="/dev/gpiochip0")],
+    current=api.CurrentDevices(camera="usb-C920"),
+)
+CONTROLS = api.CameraControlsData(
+    device_id="usb-C920",
+    controls=[
+        api.CameraControl(
+            name="brightness", kind="integer", value=128, minimum=0, maximum=255, step=1, default=128
+        ),
+        api.CameraControl(
+            name="power_line_frequency", kind="menu", value="50 Hz", items=["Disabled", "50 Hz", "60 Hz"]
+        ),
+        api.CameraControl(name="exposure_time_absolute", kind="integer", inactive=True),
+        api.CameraControl(name="privacy", kind="boolean", value=False, read_only=True),
+    ],
 )
 HISTORY = HistoryData(
     calls=[
@@ -123,6 +138,7 @@ async def agent_server(path: Path) -> AsyncIterator[AgentServer]:
         api.STATUS_PATH: STATUS,
         api.DEVICES_PATH: DEVICES,
         api.HISTORY_PATH: HISTORY,
+        api.CAMERA_CONTROLS_PATH: CONTROLS,
     }.items():
         app.router.add_get(operation, server.answers(answer))
     for operation, answer in {
@@ -132,6 +148,13 @@ async def agent_server(path: Path) -> AsyncIterator[AgentServer]:
         api.HANGUP_PATH: command,
         api.MICROPHONE_PATH: api.ToggleData(enabled=False),
         api.CAMERA_PATH: api.ToggleData(enabled=True),
+        api.SELECT_PATH: DEVICES,
+        api.CAMERA_SIDE_PATH: DEVICES,
+        api.CAMERA_CONTROLS_PATH: CONTROLS,
+        api.VOLUME_PATH: api.VolumeData(volume=65),
+        api.PRIVACY_PATH: api.ToggleData(enabled=True),
+        api.DOOR_PATH: api.DoneData(),
+        api.COMMAND_PATH: api.DoneData(),
     }.items():
         app.router.add_post(operation, server.answers(answer))
     app.router.add_get(api.EVENTS_PATH, server.events)

@@ -15,6 +15,7 @@ import pytest
 
 from callagent.cli.main import main
 from callagent.config import parse_server_config
+from callagent.protocol import control as api
 from callagent.protocol.control import CALL_PATH, MICROPHONE_PATH
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.usersig import verify_usersig
@@ -76,13 +77,16 @@ async def test_devices_and_history(tmp_path: Path) -> None:
         "       camera:",
         "         device:",
         "           - path: /dev/video0",
-        "     platform-cam  CSI",
+        "     platform-cam  CSI                is in use by obs (pid 7)",
         "",
         "microphones",
         "  none",
         "",
         "speakers",
         "  none",
+        "",
+        "GPIO chips",
+        "     gpio  pinctrl-bcm2711  /dev/gpiochip0",
     ]
     began = "2026-05-04 03:02:01"
     assert (
@@ -104,6 +108,62 @@ async def test_calling_and_hanging_up(tmp_path: Path) -> None:
             assert (await callagent(command, *socket)).out == f"{said}\n"
         assert (await callagent("microphone", "off", *socket)).out == "microphone off\n"
         assert server.asked[-1] == (MICROPHONE_PATH, {"enabled": False})
+
+
+@pytest.mark.parametrize(
+    ("command", "said", "path", "body"),
+    [
+        ("camera on", "camera on", api.CAMERA_PATH, {"enabled": True}),
+        ("camera front", "camera: usb-C920", api.CAMERA_SIDE_PATH, {"side": "front"}),
+        ("camera other", "camera: usb-C920", api.CAMERA_SIDE_PATH, {}),
+        (
+            *("camera set brightness 140", "brightness: 140", api.CAMERA_CONTROLS_PATH),
+            {"name": "brightness", "value": 140},
+        ),
+        (
+            *("camera set focus_automatic off", "focus_automatic: off", api.CAMERA_CONTROLS_PATH),
+            {"name": "focus_automatic", "value": False},
+        ),
+        (
+            "select microphone m1",
+            "microphone: none",
+            api.SELECT_PATH,
+            {"slot": "microphone", "deviceId": "m1"},
+        ),
+        ("select camera", "camera: usb-C920", api.SELECT_PATH, {"slot": "camera"}),
+        ("volume", "volume 65 %", api.VOLUME_PATH, {}),
+        ("volume 40", "volume 65 %", api.VOLUME_PATH, {"volume": 40}),
+        ("volume -5", "volume 65 %", api.VOLUME_PATH, {"step": -5}),
+        ("privacy on", "privacy on", api.PRIVACY_PATH, {"enabled": True}),
+        ("door", "opened", api.DOOR_PATH, {}),
+        ("door alice", "opened", api.COMMAND_PATH, {"userId": "alice", "command": "openDoor"}),
+    ],
+)
+async def test_what_is_asked_of_devices(
+    tmp_path: Path, command: str, said: str, path: str, body: dict[str, object]
+) -> None:
+    async with agent_server(tmp_path / "s") as server:
+        result = await callagent(*command.split(), "--socket", tmp_path / "s")
+    assert result == Result(0, f"{said}\n", "")
+    assert server.asked == [(path, body)]
+
+
+async def test_the_cameras_controls_and_a_privacy_switch_that_stays_on(tmp_path: Path) -> None:
+    async with agent_server(tmp_path / "s"):
+        controls = await callagent("camera", "controls", "--socket", tmp_path / "s")
+        refused = await callagent("privacy", "off", "--socket", tmp_path / "s")
+    assert [" ".join(line.split()) for line in controls.out.splitlines()] == [
+        "CONTROL VALUE RANGE",
+        "brightness 128 0 to 255, step 1",
+        "power_line_frequency 50 Hz Disabled | 50 Hz | 60 Hz",
+        "exposure_time_absolute inactive",
+        "privacy False on | off read only",
+    ]
+    assert (refused.code, refused.out) == (1, "privacy on\n")
+    assert "another switch keeps it on" in refused.err
+    for wrong in ("camera set brightness", "camera on brightness", "volume loud"):
+        result = await callagent(*wrong.split(), "--socket", tmp_path / "s")
+        assert (result.code, result.out) == (1, "")
 
 
 async def test_watch_prints_a_line_for_each_event(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_what_is_commented_out_works_too(
     config = load_agent_config(path) if model is AgentConfig else load_server_config(path)
     assert examples
     if isinstance(config, AgentConfig):
-        assert [len(part) for part in (config.camera.device, config.answer.rules)] == [2, 2]
+        assert [len(part) for part in (config.camera.device, config.answer.rules)] == [4, 2]
         assert len(config.answer.do_not_disturb) == len(config.media.stun) == len(config.media.turn) == 1
     else:
         assert len(config.ice.servers) == 1

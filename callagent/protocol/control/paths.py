@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where each part of the control API is, and where the socket is."""
+
+STATUS_PATH = "/v1/status"
+DEVICES_PATH = "/v1/devices"
+SELECT_PATH = "/v1/devices/select"
+CALL_PATH = "/v1/call"
+ANSWER_PATH = "/v1/answer"
+REJECT_PATH = "/v1/reject"
+HANGUP_PATH = "/v1/hangup"
+MICROPHONE_PATH = "/v1/microphone"
+CAMERA_PATH = "/v1/camera"
+CAMERA_SIDE_PATH = "/v1/camera/side"
+CAMERA_CONTROLS_PATH = "/v1/camera/controls"
+VOLUME_PATH = "/v1/volume"
+PRIVACY_PATH = "/v1/privacy"
+DOOR_PATH = "/v1/door"
+COMMAND_PATH = "/v1/command"
+EVENTS_PATH = "/v1/events"
+"""A WebSocket: the first message is a status snapshot (`STATUS_EVENT`), then every event as it happens."""
+HISTORY_PATH = "/v1/history"
+OPENAPI_PATH = "/openapi.json"
+
+MAX_BODY_BYTES = 65536
+SERVICE_SOCKET_PATH = "/run/callagent/agent.sock"
+"""Where the systemd unit's agent listens."""
+SOCKET_NAME = "callagent/agent.sock"
+"""Below $XDG_RUNTIME_DIR: where an agent started by a person listens."""
