@@ -7,27 +7,33 @@ import logging
 import time
 from pathlib import Path
 
+import gpiozero
+
 from callagent import __version__
 from callagent.agent.attendant import Attendant
 from callagent.agent.camera_controls import camera_controls, set_camera_control
 from callagent.agent.control import ControlServer
 from callagent.agent.ice import WithOwnServers, configured_servers
+from callagent.agent.lights import View
+from callagent.agent.panel import Panel
+from callagent.agent.panel_actions import PanelActions
 from callagent.agent.privacy import REASON, SOFTWARE, Privacy
 from callagent.agent.report import devices_report, status_report
 from callagent.agent.sign_in import Identity
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine, EngineSettings
 from callagent.call.model import CallParams
-from callagent.call.notifications import EngineEvent
+from callagent.call.notifications import EngineEvent, OnCommand
 from callagent.config import AgentConfig
 from callagent.devices.inventory import DeviceKind
 from callagent.devices.nodes import KernelNodes, Nodes
 from callagent.devices.registry import Registry
 from callagent.devices.udev import PyudevSource
 from callagent.devices.udev_source import UdevSource
-from callagent.ports import Codec
+from callagent.ports import Codec, SourceState
 from callagent.protocol import control as api
-from callagent.protocol.enums import CallState, MediaType, Platform
+from callagent.protocol.command import OPEN_DOOR
+from callagent.protocol.enums import CallState, LoginState, MediaType, Platform
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HistoryData
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
@@ -52,11 +58,12 @@ class Agent:
         *,
         udev: UdevSource | None = None,
         nodes: Nodes | None = None,
+        gpio_factory: gpiozero.Factory | None = None,
     ) -> None:
         """`socket`: where to listen for control; none for an agent inside another program.
 
-        `udev` and `nodes`: in place of the kernel's, such as those of
-        `devices.virtual.scripted.ScriptedHardware`.
+        `udev`, `nodes` and `gpio_factory`: in place of the kernel's, such as those of
+        `devices.virtual.scripted.ScriptedHardware` and gpiozero's MockFactory.
         """
         self._config = config
         self._identity = identity
@@ -67,6 +74,9 @@ class Agent:
             config, self.registry, nodes or KernelNodes(), self._slots_changed, self._devices_changed
         )
         self.privacy = Privacy(self._privacy_changed)
+        self.panel = Panel(
+            config, PanelActions(self), self.registry, on_switch=self.privacy.set, factory=gpio_factory
+        )
         self._devices_told = False
         codecs = tuple(Codec(name) for name in config.video.codecs)
         media = WebRtcSessionFactory(self.studio.local, self.studio.remote, RtcSettings(video_codecs=codecs))
@@ -79,6 +89,9 @@ class Agent:
             self._control = ControlServer(self, socket, config.control.mode_bits, config.control.group)
         self.engine.add_observer(self.attendant.on_event)
         self.engine.add_observer(self._publish)
+        self.engine.add_observer(self._obey)
+        if self.panel.door is not None:
+            self.engine.offer_commands([OPEN_DOOR])
 
     @property
     def user_id(self) -> str:
@@ -90,12 +103,14 @@ class Agent:
             await self._control.start()
         await self.registry.start()
         await self.studio.start()
+        self.panel.start()
         await self.engine.start()
 
     async def close(self) -> None:
         """Hang up with an end event, release every device. Idempotent; at most some 5 s."""
         await self.engine.close()
         await self.attendant.close()
+        await self.panel.close()
         await self.studio.close()
         await self.registry.close()
         if self._control is not None:
@@ -114,6 +129,7 @@ class Agent:
             missed_calls=self.attendant.missed,
             privacy=api.PrivacyStatus(on=self.privacy.on, sources=self.privacy.sources),
             registry=self.registry,
+            panel=self.panel,
         )
 
     async def devices(self) -> api.DevicesData:
@@ -157,13 +173,18 @@ class Agent:
         return api.ToggleData(enabled=self.privacy.on)
 
     async def open_door(self) -> api.DoneData:
-        raise CallAgentError(ErrorCode.REQUEST_REFUSED, "This device has no door")
+        """Asked for here. Raises REQUEST_REFUSED."""
+        if self.panel.door is None:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, "This device has no door")
+        self.panel.door.open()
+        return api.DoneData()
 
     async def command(self, request: api.RemoteCommandRequest) -> api.DoneData:
         await self.engine.command(request.user_id, request.command)
         return api.DoneData()
 
     async def call(self, request: api.CallRequest) -> api.CallStartedData:
+        self.attendant.somebody_is_here()
         configured = MediaType.VIDEO if self._config.call.media_type == "video" else MediaType.AUDIO
         timeout = self._config.call.timeout_s if request.timeout is None else request.timeout
         call_id = await self.engine.calls(
@@ -174,6 +195,7 @@ class Agent:
         return api.CallStartedData(call_id=call_id, timeout=timeout or DEFAULT_RING_S)
 
     async def answer(self) -> api.CommandData:
+        self.attendant.somebody_is_here()
         call_id = self.engine.state.call_id
         await self.engine.accept()
         return api.CommandData(call_id=call_id)
@@ -205,6 +227,7 @@ class Agent:
         return api.ToggleData(enabled=enabled)
 
     async def history(self, limit: int) -> HistoryData:
+        self.attendant.somebody_is_here()
         return HistoryData(calls=await self.engine.history(limit))
 
     def _require_call(self) -> None:
@@ -218,17 +241,59 @@ class Agent:
     def _privacy_changed(self, on: bool) -> None:
         self.studio.set_privacy(on, REASON)
         self.engine.set_privacy(on)
+        self._refresh_panel()
         self._tell(PRIVACY_EVENT, {"on": on, "sources": self.privacy.sources})
+
+    def _obey(self, event: EngineEvent) -> None:
+        """A member of the call asks for something this device offers; the service vouches for who it is."""
+        if not isinstance(event.payload, OnCommand):
+            return
+        asked, error = event.payload, None
+        try:
+            self._carry_out(asked)
+        except CallAgentError as refusal:
+            error = refusal
+        self.engine.answer_command(asked, error)
+
+    def _carry_out(self, asked: OnCommand) -> None:
+        state = self.engine.state
+        in_call = asked.command.call_id == state.call_id and any(
+            member.user_id == asked.user_id for member in state.members
+        )
+        if asked.command.command != OPEN_DOOR or self.panel.door is None:
+            raise CallAgentError(ErrorCode.REQUEST_REFUSED, "This device takes no such command")
+        self.panel.door.open_from_afar(asked.user_id, asked.command.command_id, in_call=in_call)
+
+    def _view(self) -> View:
+        state = self.engine.state
+        slots = self.studio.slots.values()
+        return View(
+            call_state=state.call_state,
+            on_air=self.studio.on_air(),
+            error=state.login_state is not LoginState.ONLINE
+            or any(slot.state in (SourceState.ABSENT, SourceState.FAILED) for slot in slots),
+            missed_calls=self.attendant.unseen > 0,
+            privacy=self.privacy.on,
+            online=state.login_state is LoginState.ONLINE,
+        )
+
+    def _refresh_panel(self) -> None:
+        self.panel.update(self._view())
 
     # --- what it tells ----------------------------------------------------
 
     def _publish(self, event: EngineEvent) -> None:
+        self._refresh_panel()
         self._tell(event.name, event.data)
 
     def _slots_changed(self) -> None:
         """From any thread."""
         with contextlib.suppress(RuntimeError):  # the loop is closed: the agent has ended
-            self._loop.call_soon_threadsafe(self._tell, SLOTS_EVENT, {})
+            self._loop.call_soon_threadsafe(self._tell_slots)
+
+    def _tell_slots(self) -> None:
+        self._refresh_panel()
+        self._tell(SLOTS_EVENT, {})
 
     def _devices_changed(self) -> None:
         """On the loop; several changes of one moment are told once."""

@@ -53,11 +53,17 @@ class Attendant:
         self._dialing = False
         self.missed = 0
         """Calls that rang here, or were ignored, and were never answered."""
+        self.unseen = 0
+        """Of these, how many since somebody was here last."""
 
     async def close(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def somebody_is_here(self) -> None:
+        """A call was answered or placed here, or the list of calls was looked at."""
+        self.unseen = 0
 
     def on_event(self, event: EngineEvent) -> None:
         """The engine's observer."""
@@ -71,6 +77,7 @@ class Attendant:
             case OnCallNotConnected() as ended:
                 if ended.info.role is CallRole.CALLED:
                     self.missed += 1
+                    self.unseen += 1
                 self._ended(heard=ended.info.role is CallRole.CALLER)
             case _:
                 self._follow_dialing()

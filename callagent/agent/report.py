@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any, Protocol
 
 from callagent import __version__
+from callagent.agent.panel import Panel
 from callagent.agent.selection import selector_yaml
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine
@@ -126,6 +127,7 @@ async def status_report(
     missed_calls: int,
     privacy: api.PrivacyStatus,
     registry: Registry,
+    panel: Panel,
 ) -> api.StatusData:
     """`began`: monotonic seconds of the agent's start."""
     status = engine.state
@@ -148,11 +150,13 @@ async def status_report(
         media=media,
         counters={"missed_calls": missed_calls},
         privacy=privacy,
+        panel=api.PanelStatus(buttons=panel.hints, lights=panel.patterns),
         problems=[
             *problems(status, slots),
             *(problem for binding in studio.bindings.values() for problem in binding.problems),
             *([registry.problem] if registry.problem else []),
             *studio.sound_problems,
+            *panel.problems,
         ],
     )
 

@@ -65,13 +65,14 @@ def test_what_is_commented_out_works_too(
     """Examples stand in lines that begin with `  #   `, below the key whose default they would replace."""
     text = (FOLDER / name).read_text()
     examples = re.findall(r"(?m)^  #   .*", text)
-    text = re.sub(r"(?m)^(  \w+:) (?:\[\]|{}|auto)(?= .*\n(?: +#.*\n)*  #   |\n  #   )", r"\1", text)
+    text = re.sub(r"(?m)^( {0,2}\w+:) (?:\[\]|{}|auto)(?= .*\n(?: +#.*\n)*  #   |\n  #   )", r"\1", text)
     path = tmp_path / name
     path.write_text(re.sub(r"(?m)^  #   ", "      ", text))
     config = load_agent_config(path) if model is AgentConfig else load_server_config(path)
     assert examples
     if isinstance(config, AgentConfig):
         assert [len(part) for part in (config.camera.device, config.answer.rules)] == [4, 2]
+        assert [len(part) for part in (config.buttons, config.lights)] == [3, 2]
         assert len(config.answer.do_not_disturb) == len(config.media.stun) == len(config.media.turn) == 1
     else:
         assert len(config.ice.servers) == 1
