@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 # make run    set up and run the demo: call service and kiosk on this machine (ARGS=--check: one call, then stop)
 # make test   set up and run every check and test (ARGS='-m smoke' or any other pytest arguments)
+# make lab    install into a virtual machine with real kernel devices and test there (root; ARGS as above)
 # make long   measure everything at full length, results in docs/results
 # make fresh  prove both in clean Debian roots (SUITES=trixie: in that one only)
 
@@ -12,7 +13,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 SUITES ?= bookworm trixie
 
-.PHONY: run test check pytest fresh long clean
+.PHONY: run test check pytest fresh lab long clean
 
 run: $(VENV)/installed-run
 	$(BIN)/callagent demo $(ARGS)
@@ -33,6 +34,10 @@ fresh:
 	.ci/packages fresh
 	set -e; for suite in $(SUITES); do SUITE=$$suite tests/fresh/run; done
 
+lab: $(VENV)/installed-test | packages-lab
+	tests/lab/build >/dev/null
+	$(BIN)/pytest tests/lab $(ARGS)
+
 long: $(VENV)/installed-test
 	$(BIN)/python -m benchmarks.long
 
@@ -40,11 +45,13 @@ clean:
 	rm -rf $(VENV)
 
 # The packages are looked at every time: somebody may have removed one. It takes 0.1 s.
-.PHONY: packages-run packages-test
+.PHONY: packages-run packages-test packages-lab
 packages-run:
 	@.ci/packages run
 packages-test:
 	@.ci/packages test
+packages-lab:
+	@.ci/packages lab
 
 $(VENV)/created: | packages-run
 	@if [ -e $(VENV) ] && ! $(BIN)/python -c 'import sys; sys.exit(not sys.base_prefix == "/usr")' 2>/dev/null; then rm -rf $(VENV); fi

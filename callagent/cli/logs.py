@@ -7,7 +7,7 @@ import sys
 
 from callagent.config.log import LogConfig
 
-_QUIET = ("alembic", "asyncio", "uvicorn", "aiosqlite", "aioice", "aiortc", "libav", "sqlalchemy")
+_QUIET = ("alembic", "asyncio", "uvicorn", "aiosqlite", "aioice", "aiortc", "libav", "linuxpy", "sqlalchemy")
 """Libraries whose information is debugging to us."""
 
 

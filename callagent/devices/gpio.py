@@ -80,13 +80,13 @@ class GpiodFactory(Factory):  # type: ignore[misc]
             pin = self._pins[line] = GpiodPin(self, line, *self._find(line))
         return pin
 
-    def reserve_pins(self, requester: object, *names: object) -> None:
+    def reserve_pins(self, _requester: object, *_names: object) -> None:
         """The kernel itself keeps two from using one line."""
 
-    def release_pins(self, reserver: object, *names: object) -> None:
+    def release_pins(self, _reserver: object, *_names: object) -> None:
         """See `reserve_pins`."""
 
-    def release_all(self, reserver: object) -> None:
+    def release_all(self, _reserver: object) -> None:
         """See `reserve_pins`."""
 
     def ticks(self) -> float:
