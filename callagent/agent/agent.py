@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from functools import partial
 from pathlib import Path
 
 import gpiozero
@@ -17,8 +18,9 @@ from callagent.agent.ice import WithOwnServers, configured_servers
 from callagent.agent.lights import View
 from callagent.agent.panel import Panel
 from callagent.agent.panel_actions import PanelActions
-from callagent.agent.privacy import REASON, SOFTWARE, Privacy
+from callagent.agent.privacy import CAMERA, REASON, SOFTWARE, Privacy
 from callagent.agent.report import devices_report, status_report
+from callagent.agent.shutter import Shutter
 from callagent.agent.sign_in import Identity
 from callagent.agent.studio import Studio
 from callagent.call.engine import CallEngine, EngineSettings
@@ -70,10 +72,16 @@ class Agent:
         self._began = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self.registry = Registry(udev or PyudevSource())
-        self.studio = Studio(
-            config, self.registry, nodes or KernelNodes(), self._slots_changed, self._devices_changed
-        )
         self.privacy = Privacy(self._privacy_changed)
+        self._shutter = Shutter(partial(self.privacy.set, CAMERA))
+        self.studio = Studio(
+            config,
+            self.registry,
+            nodes or KernelNodes(),
+            self._slots_changed,
+            self._devices_changed,
+            self._shutter.watch,
+        )
         self.panel = Panel(
             config, PanelActions(self), self.registry, on_switch=self.privacy.set, factory=gpio_factory
         )
@@ -111,6 +119,7 @@ class Agent:
         await self.engine.close()
         await self.attendant.close()
         await self.panel.close()
+        await self._shutter.close()
         await self.studio.close()
         await self.registry.close()
         if self._control is not None:

@@ -42,14 +42,19 @@ def _fixed(kind: DeviceKind, name: str) -> DeviceInfo:
     return DeviceInfo(kind, id=name, name=name, path=name)
 
 
-def camera_maker(config: AgentConfig, nodes: Nodes) -> Callable[[Choice], VideoSource]:
+def camera_maker(
+    config: AgentConfig, nodes: Nodes, made: Callable[[VideoSource], None] = lambda _: None
+) -> Callable[[Choice], VideoSource]:
+    """`made` gets every camera before it is opened."""
     camera = config.camera
     formats = tuple(PixelFormat[name] for name in camera.formats)
 
     def make(choice: Choice) -> VideoSource:
         if camera.device == VIRTUAL:
             return VirtualCamera(ident=camera.virtual.ident)
-        return nodes.camera(choice.device, CameraSettings(formats, camera.controls, choice.economy))
+        source = nodes.camera(choice.device, CameraSettings(formats, camera.controls, choice.economy))
+        made(source)
+        return source
 
     return make
 

@@ -26,7 +26,7 @@ from callagent.media import (
     SpeakerSlot,
     VideoSettings,
 )
-from callagent.ports import VideoMode
+from callagent.ports import VideoMode, VideoSource
 from callagent.protocol.errors import CallAgentError, ErrorCode
 
 CLOSE_LIMIT_S = 2.0
@@ -42,10 +42,12 @@ class Studio:
         nodes: Nodes,
         slots_changed: Callable[[], None],
         devices_changed: Callable[[], None] = lambda: None,
+        camera_made: Callable[[VideoSource], None] = lambda _: None,
     ) -> None:
         """`slots_changed` is called from any thread whenever a slot's state or reason changes.
 
-        `devices_changed` is called on the loop when another device is behind a slot, or can be.
+        `devices_changed` is called on the loop when another device is behind a slot, or can be;
+        `camera_made` with each camera before it is opened.
         """
         self.camera = CameraSlot()
         self.camera.rotation = config.camera.rotation
@@ -75,7 +77,7 @@ class Studio:
             "camera": self._bind(
                 self.camera,
                 wanted(DeviceKind.CAMERA, config.camera.device, follow=config.camera.follow),
-                camera_maker(config, nodes),
+                camera_maker(config, nodes, camera_made),
             ),
             "microphone": self._bind(
                 self.microphone,

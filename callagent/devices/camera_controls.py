@@ -79,7 +79,7 @@ def write_control(device: Any, name: str, value: Value) -> None:
 def apply_controls(device: Any, wanted: Mapping[str, Value]) -> list[str]:
     """Set all, switches before numbers, since an automatic one locks its number; returns complaints."""
     complaints = []
-    for name, value in sorted(wanted.items(), key=lambda item: isinstance(item[1], int | float)):
+    for name, value in sorted(wanted.items(), key=lambda item: not isinstance(item[1], bool | str)):
         try:
             write_control(device, name, value)
         except (SourceError, OSError) as error:

@@ -177,7 +177,10 @@ class V4l2Camera(StatefulDevice):
     def _run(self, device: Device, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
         with occupied(self._path):
             try:
-                events = select.POLLIN | (select.POLLPRI if self._watches_privacy(device) else 0)
+                events = select.POLLIN
+                if self._watches_privacy(device):
+                    events |= select.POLLPRI
+                    self._tell_shutter(device)
                 waker.watch(device.fileno(), events)
                 self._capture(device, capture, waker, sink)
             except (OSError, ValueError, SourceError) as error:
@@ -239,7 +242,11 @@ class V4l2Camera(StatefulDevice):
 
     def _tell_privacy(self, device: Device) -> None:
         event = deque_event(device)
-        if event.type == EventType.CTRL and event.id == PRIVACY_ID and self.on_privacy is not None:
+        if event.type == EventType.CTRL and event.id == PRIVACY_ID:
+            self._tell_shutter(device)
+
+    def _tell_shutter(self, device: Device) -> None:
+        if self.on_privacy is not None:
             self.on_privacy(bool(read_privacy(device)))
 
 
