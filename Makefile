@@ -39,7 +39,7 @@ lab: $(VENV)/installed-test | packages-lab
 	$(BIN)/pytest tests/lab $(ARGS)
 
 long: $(VENV)/installed-test
-	$(BIN)/python -m benchmarks.long
+	MALLOC_ARENA_MAX=2 $(BIN)/python -m benchmarks.long
 
 clean:
 	rm -rf $(VENV)

@@ -5,10 +5,10 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import loopback
+from benchmarks import hotplug, loopback
 from benchmarks.report import Report
 
-BENCHMARKS: dict[str, Callable[[bool], Report]] = {"loopback": loopback.run}
+BENCHMARKS: dict[str, Callable[[bool], Report]] = {"hotplug": hotplug.run, "loopback": loopback.run}
 
 
 def main() -> None:

@@ -18,13 +18,14 @@ from benchmarks.__main__ import BENCHMARKS
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 MEASURED = {
+    "hotplug": ("benchmarks/hotplug.py", "callagent/agent", "callagent/devices", "callagent/media"),
     "loopback": (
         "benchmarks",
         "callagent/devices/virtual",
         "callagent/media",
         "callagent/ports",
         "callagent/rtc",
-    )
+    ),
 }
 """The code each benchmark measures."""
 

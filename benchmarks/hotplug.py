@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Devices plugged, pulled and stalled at random during a call: how soon the other side sees and hears again.
+
+The whole agent at real speed on scripted devices. After each event pictures with a moving counter and both
+tones must flow again on the other side; recovery times, descriptors, threads and memory are kept.
+There are no peers: no system measured against here keeps a two-way call through a device's loss.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import random
+import statistics
+import threading
+import time
+from pathlib import Path
+
+from benchmarks.hotplug_scene import Call, scripted_call
+from benchmarks.report import Figure, Report
+from callagent.devices.virtual.scripted import ScriptedDevice
+from callagent.ports import SourceError
+
+EVENTS, SHORT_EVENTS = 200, 20
+WARM_UP = 10
+SEED = 20261121
+logger = logging.getLogger(__name__)
+
+TONES_HZ = (2000.0, 700.0)
+IDENTS = (7, 9)
+NAMED = [{"name": "Front*"}, {"name": "*"}]
+
+NEXT_MS, BACK_MS = 1000.0, 1000.0
+"""Limits of the design, measured on the other side: codec and network count too."""
+
+
+class Torture:
+    """Two cameras and two headsets, the first of each preferred, and what is done to them."""
+
+    def __init__(self, call: Call, seed: int) -> None:
+        self._call = call
+        self._random = random.Random(seed)
+        hardware = call.hardware
+        self._cameras = [
+            hardware.new_camera(name, serial=name, ident=ident)
+            for name, ident in zip(("Front", "Spare"), IDENTS, strict=True)
+        ]
+        self._cards = [
+            hardware.new_card(name, serial=f"H{name}", tone_hz=tone)
+            for name, tone in zip(("Front", "Spare"), TONES_HZ, strict=True)
+        ]
+        self.times_ms: dict[str, list[float]] = {}
+        self.errors: list[str] = []
+
+    async def start(self) -> None:
+        for position, device in enumerate((*self._cameras, *self._cards)):
+            device.plug(str(position + 1))
+        await self._recover("first")
+
+    async def step(self) -> None:
+        """One random event, and everything it may take until all flows again."""
+        device = self._random.choice((*self._cameras, *self._cards))
+        what = self._random.choice(("pull", "pull", "late", "freeze", "break", "hang", "refuse"))
+        kind = "camera" if device in self._cameras else "sound"
+        # What happens to a device that is not in use must change nothing; it takes no time either.
+        best = device is (self._cameras if kind == "camera" else self._cards)[0]
+        try:
+            logger.info("%s %s%s", kind, what, "" if best else " (spare)")
+            await getattr(self, f"_{what}")(device, f"{kind} {what}" if best else "")
+        except TimeoutError:
+            self.errors.append(f"{kind} {what}: nothing flows after 30 s")
+        finally:
+            self._heal(device)
+        await self._recover("settled")
+
+    async def _pull(self, device: ScriptedDevice, name: str) -> None:
+        began = time.monotonic()
+        device.unplug()
+        await self._recover(f"{name}: next", began)
+        began = time.monotonic()
+        device.plug(str(self._random.randint(5, 60)))
+        await self._recover(f"{name}: back", began)
+
+    async def _late(self, device: ScriptedDevice, name: str) -> None:
+        """The node is dead before udev says so."""
+        began = time.monotonic()
+        device.unplug(tell=False)
+        await self._recover(f"{name}: next", began, without=device)
+        device.tell_unplugged()
+        began = time.monotonic()
+        device.plug(str(self._random.randint(61, 99)))
+        await self._recover(f"{name}: back", began)
+
+    async def _freeze(self, device: ScriptedDevice, name: str) -> None:
+        began = time.monotonic()
+        device.freeze()
+        await self._recover(f"{name}: next", began, without=device)
+        device.thaw()
+
+    async def _break(self, device: ScriptedDevice, name: str) -> None:
+        if not name:
+            return
+        began, opened = time.monotonic(), device.opened
+        device.break_down()
+        await self._call.until(lambda: device.opened > opened)
+        await self._recover(f"{name}: again", began)
+
+    async def _hang(self, device: ScriptedDevice, name: str) -> None:
+        """Its driver does not come back from closing."""
+        device.let_close.clear()
+        began = time.monotonic()
+        device.unplug()
+        await self._recover(f"{name}: next", began)
+        device.let_close.set()
+        device.plug(str(self._random.randint(100, 140)))
+
+    async def _refuse(self, device: ScriptedDevice, name: str) -> None:
+        """Somebody else took it while it was out."""
+        code = -1316 if device in self._cameras else -1319
+        device.refusal = SourceError("in use by another program", code)
+        began = time.monotonic()
+        device.unplug()
+        device.plug(str(self._random.randint(141, 180)))
+        await self._recover(f"{name}: next", began, without=device)
+        device.refusal = None
+
+    def _heal(self, device: ScriptedDevice) -> None:
+        device.thaw()
+        device.refusal = None
+        device.let_close.set()
+        if not device.plugged:
+            device.plug(str(self._random.randint(200, 240)))
+
+    async def _recover(
+        self,
+        name: str,
+        began: float | None = None,
+        *,
+        without: ScriptedDevice | None = None,
+    ) -> None:
+        """Until picture and both tones flow from the best devices that work, on the other side."""
+        usable = [
+            [device for device in devices if device.plugged and device is not without]
+            for devices in (self._cameras, self._cards)
+        ]
+        camera, card = (self._best(devices) for devices in usable)
+        seen = await self._call.sees(IDENTS[self._cameras.index(camera)] if camera else None)
+        heard = seen
+        if card is not None:
+            heard = await self._call.hears(TONES_HZ[self._cards.index(card)])
+            heard = max(heard, await self._call.is_heard_at(card))
+        if began is not None and name.startswith(("camera", "sound")):
+            moment = seen if name.startswith("camera") else heard
+            self.times_ms.setdefault(name, []).append(1000 * (moment - began))
+
+    @staticmethod
+    def _best(devices: list[ScriptedDevice]) -> ScriptedDevice | None:
+        return devices[0] if devices else None
+
+
+def run(short: bool) -> Report:
+    return asyncio.run(_run(SHORT_EVENTS if short else EVENTS))
+
+
+async def _run(events: int) -> Report:
+    # The agents' warnings about each event would fill the screen.
+    logging.getLogger("callagent").setLevel(logging.ERROR)
+    sections = {name: {"device": NAMED} for name in ("camera", "microphone", "speaker")}
+    async with scripted_call(**sections) as call:
+        torture = Torture(call, SEED)
+        await torture.start()
+        for _ in range(min(WARM_UP, events // 2)):
+            await torture.step()
+        torture.times_ms.clear()
+        before = _resources()
+        epoch = call.other.engine.state.epoch
+        for number in range(events):
+            await torture.step()
+            logger.info("event %d: %s", number, _resources())
+        after = _resources()
+        negotiations = call.other.engine.state.epoch - epoch
+    return Report("hotplug", [*_times(torture), *_leaks(before, after, torture, negotiations)])
+
+
+def _times(torture: Torture) -> list[Figure]:
+    figures = []
+    for name, times in sorted(torture.times_ms.items()):
+        figures.append(Figure(f"{name} p50 ({len(times)})", "ms", statistics.median(times)))
+        # A stall takes a second to be one, and a broken device is first tried again.
+        limit = None if "freeze" in name or "break" in name else (BACK_MS if "back" in name else NEXT_MS)
+        figures.append(Figure(f"{name} max", "ms", max(times), target=limit))
+    return figures
+
+
+def _leaks(
+    before: tuple[int, int, float], after: tuple[int, int, float], torture: Torture, negotiations: int
+) -> list[Figure]:
+    return [
+        Figure("events after which something did not flow again", "", float(len(torture.errors)), target=0),
+        Figure("negotiations caused", "", float(negotiations), target=0),
+        Figure("descriptors leaked", "", float(max(0, after[0] - before[0])), target=0),
+        Figure("threads leaked", "", float(max(0, after[1] - before[1])), target=0),
+        Figure("memory grown", "MB", max(0.0, after[2] - before[2]), target=5),
+    ]
+
+
+def _resources() -> tuple[int, int, float]:
+    """Descriptors, threads and resident megabytes of this process."""
+    gc.collect()
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    return len(os.listdir("/proc/self/fd")), threading.active_count(), resident
