@@ -101,8 +101,12 @@ class Attendant:
                 self._spawn(self._answer_after(received.call_id, delay_s))
             case "reject":
                 self._spawn(self._engine.reject())
-            case "ring" if not self._mute_ring:
-                self._studio.play_ringing()
+            case "ring":
+                if not self._mute_ring:
+                    self._studio.play_ringing()
+                # Only where somebody has to answer: an automatic answer captures nothing before its chime.
+                if received.media_type is MediaType.VIDEO and self._answer.camera:
+                    self._studio.warm_up()
 
     async def _answer_after(self, call_id: str, delay_s: float) -> None:
         await asyncio.sleep(delay_s)

@@ -21,6 +21,9 @@ STALLED_S = 1.0
 """A live device that gives nothing for so long counts as failed."""
 STARTING_S = 4.0
 """A device that was to be opened and gave nothing for so long counts as failed; slow cameras take two."""
+RESTARTING_S = 2.0
+"""The same for one that is opened again right after it stalled: it starts sooner, or not at all."""
+_AT_ONCE_S = 0.5
 OVERLAP_S = 2.0
 """How long a device may take over the place of one that is live, before it is given up."""
 _FAILURES = 16
@@ -69,6 +72,8 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         self._reason = ""
         self._error_code = 0
         self._tried_at = 0.0
+        self._patience_s = STARTING_S
+        self._stalled: tuple[str, float] = ("", 0.0)
         self._last_live = 0.0
         self._filler: threading.Thread | None = None
         self.log = SlotLog()
@@ -201,6 +206,9 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             self._set_state(SourceState.STARTING)
             self._tenancy = self._occupy(self._source)
             self._tried_at = self._clock.now()
+            name, stalled_at = self._stalled
+            again = name == self._source.name and self._tried_at < stalled_at + _AT_ONCE_S
+            self._patience_s = RESTARTING_S if again else STARTING_S
         self._wake.notify_all()
 
     def _occupy(self, source: DeviceT) -> Tenancy:
@@ -260,12 +268,13 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         """Declare failed what gave nothing for too long. Lock held."""
         source = self._source
         stalled = self._state is SourceState.LIVE and now >= self._last_live + STALLED_S
-        mute = self._state is SourceState.STARTING and now >= self._tried_at + STARTING_S
+        mute = self._state is SourceState.STARTING and now >= self._tried_at + self._patience_s
         if source is not None and (stalled or mute):
             reason = f"The {self._kind} {source.name} gives no {self._gives}"
             log.warning("%s", reason)
             self._set_state(SourceState.FAILED, reason, self._failed_code)
             self._note(SlotEvent.STALLED)
+            self._stalled = (source.name, now)
             self._failures.append(Failure(source, SourceState.FAILED, reason, self._failed_code))
         if self._challenger is not None and now >= self._challenger[2] + OVERLAP_S:
             reason = f"The {self._kind} {self._challenger[0].name} gives no {self._gives}"
@@ -304,7 +313,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         self._challenger = None
         self._release()
         self._source, self._tenancy = source, tenancy
-        self._tried_at = self._clock.now()
+        self._tried_at, self._patience_s = self._clock.now(), STARTING_S
         self._set_state(SourceState.STARTING)
 
     def _set_state(self, state: SourceState, reason: str = "", code: int = 0) -> None:

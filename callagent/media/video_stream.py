@@ -11,6 +11,7 @@ from callagent.media.encoders.base import CLOCK_RATE, EncoderError
 from callagent.media.fanout import Fanout, KeyRequests, Subscription
 from callagent.media.pixels import PictureConverter, PictureError
 from callagent.media.rate_control import SharedRate
+from callagent.media.rotation import Turner, upright
 from callagent.media.video_settings import VideoSettings
 from callagent.ports import (
     Clock,
@@ -130,6 +131,7 @@ class _Worker:
         self._encoder: VideoEncoder | None = None
         self._retry_at = float("-inf")
         self._converter = PictureConverter()
+        self._turner = Turner()
         self._due = float("-inf")
         self._last_pts = -1
         self._epoch: float | None = None
@@ -207,13 +209,15 @@ class _Worker:
 
     def _encode_picture(self, frame: VideoFrame, force_key: bool, target_bps: int) -> list[EncodedPayload]:
         picture = self._converter.decode(frame)
-        settings = self._stream._settings.encoder(picture.width, picture.height)
+        settings = self._stream._settings.encoder(*upright(picture.width, picture.height, frame.rotation))
         encoder = self._encoder
         if encoder is None or encoder.settings != settings:
             self._drop_encoder()
             encoder = self._encoder = self._stream._factory(settings)
         encoder.target_bps = target_bps
-        picture = self._converter.convert(picture, settings.width, settings.height)
+        # Scaled first: turning then copies the smaller picture.
+        size = upright(settings.width, settings.height, frame.rotation)
+        picture = self._turner.turn(self._converter.convert(picture, *size), frame.rotation)
         picture.pts = self._pts(frame.capture_time)
         return encoder.encode(picture, force_key)
 

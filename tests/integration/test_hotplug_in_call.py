@@ -345,3 +345,37 @@ async def test_an_audio_call_opens_no_camera_however_many_come(scene: Scene) -> 
     assert camera.opened == 0
     assert scene.kiosk.studio.camera.state is SourceState.OFF
     assert scene.kiosk.studio.camera.log.counts[SlotEvent.OPENING] == 0
+
+
+async def test_a_warm_camera_is_open_while_it_rings_and_nothing_is_sent(scene: Scene) -> None:
+    await scene.kiosk.engine.hangup()
+    await scene.until(lambda: scene.other.engine.state.call_state is CallState.IDLE)
+    camera = scene.hardware.new_camera(FRONT, ident=7)
+    camera.plug("1")
+    pictures = len(scene.pictures)
+    scene.kiosk.studio._config = scene.kiosk.studio._config.model_copy(
+        update={"camera": scene.kiosk.studio._config.camera.model_copy(update={"warm": "ringing"})}
+    )
+    await scene.other.engine.calls(["kiosk"], MediaType.VIDEO)
+    await scene.until(lambda: scene.kiosk.studio.camera.state is SourceState.LIVE)
+    assert scene.kiosk.engine.state.call_state is CallState.RINGING
+    assert len(scene.pictures) == pictures
+    await scene.kiosk.engine.accept()
+    await scene.other_sees(7)
+    assert camera.opened == 1
+    await scene.kiosk.engine.hangup()
+    await scene.until(lambda: camera.closed == 1)
+
+
+async def test_the_picture_is_turned_upright_for_the_other_side(scene: Scene) -> None:
+    scene.hardware.new_camera(FRONT, ident=7).plug("1")
+    await scene.other_sees(7)
+    scene.kiosk.studio.camera.rotation = 90
+
+    def stands_on_its_side() -> bool:
+        frame = scene.other.studio.screen.last_frame
+        return frame is not None and frame.height > frame.width
+
+    await scene.until(stands_on_its_side)
+    scene.kiosk.studio.camera.rotation = 0
+    await scene.other_sees(7)

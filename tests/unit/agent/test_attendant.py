@@ -135,9 +135,9 @@ def tell(attendant: Attendant, *payloads: Payload) -> None:
 async def test_it_rings_until_the_call_begins(kiosk: Kiosk, attendants: list[Attendant]) -> None:
     attendant = attendant_of(kiosk, attendants)
     tell(attendant, invitation())
-    assert kiosk.done == ["play_ringing"]
+    assert kiosk.done == ["play_ringing", "warm_up"]
     tell(attendant, begin(CallRole.CALLED), END)
-    assert kiosk.done[1:] == ["stop_sounds", "begin_call camera=True", "end_call sound=True"]
+    assert kiosk.done[2:] == ["stop_sounds", "begin_call camera=True", "end_call sound=True"]
     assert attendant.missed == 0
 
 
@@ -146,7 +146,7 @@ async def test_a_call_that_was_not_answered_is_missed_and_ends_quietly(
 ) -> None:
     attendant = attendant_of(kiosk, attendants)
     tell(attendant, invitation(), not_connected(CallRole.CALLED))
-    assert kiosk.done == ["play_ringing", "end_call sound=False"]
+    assert kiosk.done == ["play_ringing", "warm_up", "end_call sound=False"]
     assert attendant.missed == 1
 
 
@@ -197,13 +197,13 @@ async def test_do_not_disturb_has_hours(
 ) -> None:
     hours = [{"from": "22:00", "to": "06:00"}]
     tell(attendant_of(kiosk, attendants, {"do_not_disturb": hours}, hour=hour), invitation())
-    assert kiosk.done == (["play_ringing"] if rings else [])
+    assert kiosk.done == (["play_ringing", "warm_up"] if rings else [])
 
 
 async def test_mute_ring_silences_ringing_only(kiosk: Kiosk, attendants: list[Attendant]) -> None:
     attendant = attendant_of(kiosk, attendants, mute_ring=True)
     tell(attendant, invitation())
-    assert kiosk.done == []
+    assert kiosk.done == ["warm_up"]
     tell(attendant, begin(CallRole.CALLED), END)
     assert kiosk.done[-1] == "end_call sound=True"
 

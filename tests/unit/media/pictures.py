@@ -37,9 +37,12 @@ class VideoReader:
         self._context = context
         self.sizes: list[tuple[int, int]] = []
 
+    def pictures(self, payload: memoryview) -> list[av.VideoFrame]:
+        return list(self._context.decode(av.Packet(bytes(payload))))
+
     def read(self, payload: memoryview) -> list[FrameCode | None]:
         codes = []
-        for decoded in self._context.decode(av.Packet(bytes(payload))):
+        for decoded in self.pictures(payload):
             self.sizes.append((decoded.width, decoded.height))
             plane = decoded.planes[0]
             luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)

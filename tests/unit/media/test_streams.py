@@ -4,17 +4,18 @@
 import threading
 import time
 from collections.abc import Iterator
+from typing import cast
 
 import numpy as np
 import pytest
 
-from callagent.devices.virtual import VirtualCamera, VirtualMicrophone
+from callagent.devices.virtual import VirtualCamera, VirtualMicrophone, framecode
 from callagent.media import CameraSlot, LocalStreams, MicrophoneSlot, VideoSettings
 from callagent.media.encoders import EncoderSettings, VideoEncoder, X264Encoder
 from callagent.media.encoders.base import EncoderError
 from callagent.media.fanout import KEY_INTERVAL_S, KeyRequests
 from callagent.media.video_stream import VideoEncodedStream
-from callagent.ports import Codec, EncodedFrame, Layer, NetworkReport, VideoMode
+from callagent.ports import Codec, EncodedFrame, Layer, NetworkReport, Rotation, VideoMode
 from tests.unit.media.collector import Collector
 from tests.unit.media.pictures import VideoReader, decode_opus
 
@@ -295,3 +296,33 @@ def test_audio_goes_on_after_everybody_left_and_came_back(microphone: Microphone
         times += [frame.capture_time for frame in got.frames]
     assert audio.wait_stopped(5)
     assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_the_other_side_sees_it_upright_and_turning_needs_no_new_stream(
+    codec: Codec, camera: CameraSlot
+) -> None:
+    stream = VideoEncodedStream(codec, Layer.HIGH, camera, SETTINGS)
+    camera.start(VideoMode(320, 240, 30))
+    got: Collector[EncodedFrame] = Collector()
+    leave = stream.subscribe("peer", got)
+    reader = VideoReader(codec)
+    read = 0
+    for rotation, turns in ((0, 0), (90, 1), (180, 2), (270, 3), (0, 0)):
+        camera.rotation = cast(Rotation, rotation)
+        size = (320, 240) if rotation % 180 == 0 else (240, 320)
+        counters: list[int] = []
+        deadline = time.monotonic() + 10
+        while len(counters) < 5 and time.monotonic() < deadline:
+            got.wait(read + 1)
+            for picture in reader.pictures(got.frames[read].payload):
+                # Turned back, the camera's own code stands as it was drawn.
+                luma = np.ascontiguousarray(np.rot90(picture.to_ndarray(format="gray"), turns), np.uint8)
+                code = framecode.read(luma)
+                if (picture.width, picture.height) == size and code is not None:
+                    counters.append(code.counter)
+            read += 1
+        assert len(counters) >= 5, f"{rotation} degrees"
+        assert counters == sorted(counters)
+    leave()
+    assert stream.wait_stopped(5)
