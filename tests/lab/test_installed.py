@@ -38,7 +38,7 @@ async def test_killed_it_is_back_by_itself(kiosk: GuestKiosk) -> None:
 
 async def test_a_mistake_in_the_configuration_leaves_it_down(kiosk: GuestKiosk) -> None:
     await kiosk.start()
-    await kiosk.run("sed -i s/camera:/camra:/ /etc/callagent/callagent.yaml")
+    await kiosk.run("sed -i s/camera/camra/ /etc/callagent/callagent.yaml")
     await kiosk.run("systemctl restart callagent", check=False)
     await kiosk.run("timeout 20 sh -c 'until systemctl is-failed -q callagent; do sleep 0.2; done'")
     shown = await kiosk.run("systemctl show callagent -p ActiveState -p ExecMainStatus")

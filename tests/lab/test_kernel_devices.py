@@ -225,3 +225,62 @@ async def test_an_occupied_camera_names_who_has_it(
     await slot(kiosk, "camera", SlotState.FAILED, lambda slot: "is in use by" in slot.reason)
     devices.run("pkill v4l2-ctl")
     await slot(kiosk, "camera", SlotState.LIVE)
+
+
+def plug_key(machine: Machine, name: str, key: str) -> None:
+    """An input device with this key, by uinput."""
+    program = f"/opt/callagent/bin/python /share/guest/keys.py '{name}' {key} /run/keys"
+    machine.background(f"exec {program}", "keys.log")
+    machine.run("timeout 20 sh -c 'until [ -p /run/keys ]; do sleep 0.1; done'")
+
+
+def pull_key(machine: Machine) -> None:
+    machine.run("pkill -f guest/keys.py; rm -f /run/keys; udevadm settle", check=False)
+
+
+async def test_a_usb_button_comes_late_goes_and_comes_back(
+    devices: Machine, kiosk: GuestKiosk, caller: Kiosk
+) -> None:
+    virtual = {"device": "virtual"}
+    button = {"name": "hook", "key": "KEY_F13", "device": [{"name": "Lab Hook"}], "hold_s": 1.0}
+    await kiosk.start(camera=virtual, microphone=virtual, speaker=virtual, buttons=[button])
+    await kiosk.until(lambda status: any("KEY_F13" in each for each in status.problems), "not missed")
+    try:
+        for _ in range(2):
+            plug_key(devices, "Lab Hook", "KEY_F13")
+            await kiosk.until(lambda status: "hook" in status.panel.buttons, "not taken")
+            pull_key(devices)
+            await kiosk.until(lambda status: "hook" not in status.panel.buttons, "not missed")
+        plug_key(devices, "Lab Hook", "KEY_F13")
+        await kiosk.until(lambda status: "hook" in status.panel.buttons, "not taken again")
+        await call_in(caller, kiosk)
+        devices.run("echo down >/run/keys; sleep 0.2; echo up >/run/keys")
+        await caller.until_state("connected", 60)
+        devices.run("echo down >/run/keys")
+        await caller.until_state("idle", 60)
+    finally:
+        pull_key(devices)
+
+
+async def test_a_lens_cover_closes_camera_and_microphone(
+    devices: Machine, kiosk: GuestKiosk, caller: Kiosk
+) -> None:
+    virtual = {"device": "virtual"}
+    cover = {"name": "cover", "key": "SW_CAMERA_LENS_COVER", "switch": "privacy"}
+    plug_key(devices, "Lab Cover", "SW_CAMERA_LENS_COVER")
+    try:
+        await kiosk.start(
+            camera=virtual, microphone=virtual, speaker=virtual, buttons=[cover], answer=ANSWERING
+        )
+        async with caller.client() as control:
+            await control.call(["kiosk"])
+        await slot(kiosk, "camera", SlotState.LIVE)
+        devices.run("echo down >/run/keys")
+        await slot(kiosk, "camera", SlotState.ABSENT, lambda slot: slot.reason == "Privacy is on")
+        await slot(kiosk, "microphone", SlotState.ABSENT)
+        async with kiosk.client() as control:
+            assert (await control.set_privacy(False)).enabled, "the cover keeps it on"
+        devices.run("echo up >/run/keys")
+        await slot(kiosk, "camera", SlotState.LIVE)
+    finally:
+        pull_key(devices)
