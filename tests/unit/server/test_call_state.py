@@ -402,7 +402,8 @@ class AnyOrder(RuleBasedStateMachine):
         sessions = self.world.sessions.get(user)
         if sessions is None:
             return
-        session = f"{user}{len(sessions) + 1}"
+        # The other rules speak for sessions 1 and 2, open or not: a new one must be none of them.
+        session = f"{user}{len(sessions) + 10}"
         sessions.append(session)
         ringing = self.status(user) is MemberStatus.RINGING
         self.attempt(SessionOpened(user, session))
