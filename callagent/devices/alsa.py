@@ -18,6 +18,8 @@ from callagent.devices.lifecycle import StatefulDevice, Waker
 from callagent.devices.pcm_formats import PREFERENCE, S16, SUPPORTED, Samples, from_s16, to_s16
 from callagent.devices.resampling import RATE_HZ, MonoResampler, RateConverter
 from callagent.devices.settings import SoundSettings
+from callagent.devices.settling import Settling
+from callagent.devices.threads import label_thread
 from callagent.ports import AudioFrame, AudioPull, AudioSink, SourceError, SourceState
 
 log = logging.getLogger(__name__)
@@ -44,10 +46,15 @@ class _Card:
         self.pcm = pcm
         self.rate_hz = int(info["rate"])
         self.channels = int(info["channels"])
+        self.buffer_frames = int(info["buffer_size"])
         self.format_name = str(info["format_name"])
         if self.format_name not in SUPPORTED:
             pcm.close()
             raise SourceError(f"The {kind.word} {device} offers no format known here", kind.parameters)
+
+    def ready_s(self) -> float:
+        """Seconds of sound to read, or of room to write; pyalsaaudio gives avail(), not snd_pcm_delay()."""
+        return max(0, min(self.buffer_frames, int(self.pcm.avail()))) / self.rate_hz
 
 
 class _AlsaDevice(StatefulDevice):
@@ -69,6 +76,7 @@ class _AlsaDevice(StatefulDevice):
         self._settings = settings
         self._waker: Waker | None = None
         self._thread: threading.Thread | None = None
+        self._settling: Settling | None = None
         self.counters: Counter[str] = Counter()
         """Since the device was made: `xruns` (over- or underruns), `periods` carried."""
         self.complaints: list[str] = []
@@ -78,6 +86,8 @@ class _AlsaDevice(StatefulDevice):
         """Stop and release the card; blocks until it is released, 2 s at most."""
         thread, waker = self._thread, self._waker
         self._thread = self._waker = None
+        if self._settling is not None:
+            self._settling.stop()
         if thread is not None and waker is not None:
             waker.stop()
             thread.join(_CLOSE_S)
@@ -85,8 +95,6 @@ class _AlsaDevice(StatefulDevice):
                 log.error(
                     "%s %s does not let go; thread %r hangs", self._kind.word, self._device, thread.name
                 )
-            else:
-                waker.close()
         self._life.off()
 
     def _start(self, work: Callable[[_Card, Waker], None]) -> None:
@@ -101,7 +109,7 @@ class _AlsaDevice(StatefulDevice):
             typed, state = alsa_error(error, self._device, self._kind)
             self._life.lose(state, str(typed))
             raise typed from error
-        self.complaints = prepare(self._device, self._mixer_side, self._settings)
+        self.complaints = self._prepare()
         for complaint in self.complaints:
             log.warning("%s", complaint)
         self._waker = waker = Waker()
@@ -109,6 +117,11 @@ class _AlsaDevice(StatefulDevice):
             target=self._run, args=(work, card, waker), name=f"{self._kind.word}:{self._device}", daemon=True
         )
         self._thread.start()
+        self._settling = Settling(self._device, self._prepare)
+        self._settling.start()
+
+    def _prepare(self) -> list[str]:
+        return prepare(self._device, self._mixer_side, self._settings)
 
     def _open_card(self) -> _Card:
         """Ask for mono 48 kHz 16 bit; the card gives what is nearest in rate and channels."""
@@ -135,6 +148,7 @@ class _AlsaDevice(StatefulDevice):
         )
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
+        label_thread()
         try:
             for fd, events in card.pcm.polldescriptors():
                 waker.watch(fd, events)
@@ -147,6 +161,7 @@ class _AlsaDevice(StatefulDevice):
             )
         finally:
             _close_pcm(card.pcm)
+            waker.close()
 
 
 class AlsaMicrophone(_AlsaDevice):
@@ -181,13 +196,15 @@ class AlsaMicrophone(_AlsaDevice):
                 self.counters["xruns"] += 1
             elif length > 0:
                 self.counters["periods"] += 1
-                now = time.monotonic()
+                now = time.monotonic() - card.ready_s()
                 samples = resampler.convert(to_s16(data, card.format_name))
                 pending = np.concatenate((pending, samples))
                 pending = self._hand_on(pending, now, sink)
                 if pace.ahead(length / card.rate_hz, waker):
                     return
-            else:
+            if length >= 0:
+                # Every call hands the interpreter's lock on and must get it back: none before there is sound.
+                # After an overrun, a stream has to be started by a read again.
                 waker.wait(_POLL_S)
             if not waker.stopped:
                 length, data = card.pcm.read()
@@ -213,6 +230,12 @@ class AlsaSpeaker(_AlsaDevice):
     _kind = SPEAKER
     _direction = alsaaudio.PCM_PLAYBACK
     _mixer_side: Direction = "playback"
+    _delay_s: float | None = None
+
+    @property
+    def delay_s(self) -> float | None:
+        """What was in the card's buffer when it took the last sound; None while none was taken."""
+        return self._delay_s if self.state is SourceState.LIVE else None
 
     def open(self, pull: AudioPull) -> None:
         """Start playing what `pull` gives. Raises SourceError."""
@@ -229,7 +252,11 @@ class AlsaSpeaker(_AlsaDevice):
         waiting = b""
         idle = _Idle()
         while not waker.stopped:
+            # What is asked for only when there is room is newer than what would have waited for it.
+            room = waker.wait(_POLL_S)
             if not waiting:
+                if not room:
+                    continue
                 samples = converter.convert(np.frombuffer(pull(), np.int16))
                 waiting = from_s16(np.repeat(samples, card.channels), card.format_name)
             written = card.pcm.write(waiting)
@@ -239,12 +266,12 @@ class AlsaSpeaker(_AlsaDevice):
                 self.counters["xruns"] += 1
             elif written > 0:
                 self.counters["periods"] += 1
+                filled_s = card.buffer_frames / card.rate_hz - card.ready_s()
+                self._delay_s = max(0.0, filled_s - written / card.rate_hz)
                 self._life.live()
                 waiting = waiting[written * frame_bytes :]
                 if pace.ahead(written / card.rate_hz, waker):
                     return
-            elif waiting:
-                waker.wait(_POLL_S)
 
 
 class _Idle:

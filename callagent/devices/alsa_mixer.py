@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A card's own mixer: unmuted and set to its level each time the card is opened, by pyalsaaudio.
 
-A card that comes back after a plug comes with the driver's defaults: muted, or at full. Levels are per
+A card that comes back after a plug comes with the driver's defaults: muted, or at full; others then set it
+up at the same moment (see `settling`). Levels are per
 cent of the control's raw range, as `amixer sset NAME 70%` sets them. Each access may take a USB card that
 hangs five seconds: for worker threads.
 """

@@ -8,7 +8,7 @@ from callagent.devices.usb_bandwidth import bytes_per_second
 from callagent.ports import PixelFormat, VideoMode
 
 DECODED = frozenset({PixelFormat.MJPEG, PixelFormat.NV12, PixelFormat.YUYV, PixelFormat.I420})
-"""Formats the media path takes. H.264 joins them with the pass-through."""
+"""Formats the media path takes whatever they are for; H.264 where it is asked for (`Need`)."""
 _RAW = frozenset({PixelFormat.NV12, PixelFormat.YUYV, PixelFormat.I420})
 _COST = (PixelFormat.H264, PixelFormat.MJPEG, PixelFormat.NV12, PixelFormat.I420, PixelFormat.YUYV)
 """From the least to the most load on USB."""
@@ -47,6 +47,8 @@ class Need:
     """1: a cheaper mode than the best."""
     carries: float | None = None
     """Bytes per second of the port; None: no limit is known."""
+    coded: bool = False
+    """H.264 is taken and preferred in the very size and at the full rate: it may be sent as it is."""
 
     @property
     def target(self) -> VideoMode:
@@ -68,8 +70,9 @@ def choose_mode(offered: Iterable[CameraMode], need: Need) -> CameraMode | None:
     Of sizes, the wished one; else the smallest that is larger both ways, since scaling
     down loses nothing; else the largest. None when nothing usable is offered.
     """
-    usable = [mode for mode in offered if mode.format in need.accepts]
-    preferred = [mode for mode in usable if mode.format in need.formats]
+    usable = [mode for mode in offered if mode.format in need.accepts or _is_named(mode, need)]
+    coded = [mode for mode in usable if _goes_out_as_it_is(mode, need)]
+    preferred = [mode for mode in usable if mode.format in need.formats] if need.formats else coded
     return min(preferred or usable, key=lambda mode: _distance(mode, need), default=None)
 
 
@@ -90,6 +93,24 @@ def explain(chosen: CameraMode, offered: Iterable[CameraMode], need: Need) -> st
                 f"{carries / 1e6:.0f} MB/s: {chosen.format.name} is used"
             )
     return ""
+
+
+def _is_named(mode: CameraMode, need: Need) -> bool:
+    """H.264 is decoded, if need be, for who asks for it."""
+    if mode.format is not PixelFormat.H264:
+        return False
+    return mode.format in need.formats or _goes_out_as_it_is(mode, need)
+
+
+def _goes_out_as_it_is(mode: CameraMode, need: Need) -> bool:
+    wish = need.wish
+    return (
+        need.coded
+        and not need.economy
+        and mode.format is PixelFormat.H264
+        and (mode.width, mode.height) == (wish.width, wish.height)
+        and (mode.max_fps or wish.fps) >= wish.fps * 0.95
+    )
 
 
 def _same_size(one: CameraMode, other: CameraMode) -> bool:

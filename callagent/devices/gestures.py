@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person does with one button: short, long, double. Pure: time is an argument."""
+"""What a person does with one button or switch. Pure: time is an argument, in seconds."""
 
 from enum import StrEnum
 
@@ -16,6 +16,51 @@ class Gesture(StrEnum):
     """At the second press."""
 
 
+class Debounce:
+    """A switch, whose level is what counts: told at once at the start, then when it stood for `debounce_s`.
+
+    Used as `Gestures` is.
+    """
+
+    def __init__(self, debounce_s: float) -> None:
+        self._debounce_s = debounce_s
+        self._raw: bool | None = None
+        self._raw_since = 0.0
+        self._closed: bool | None = None
+
+    @property
+    def known(self) -> bool:
+        """It was told how the contact stands."""
+        return self._raw is not None
+
+    @property
+    def since(self) -> float:
+        """When the contact last changed."""
+        return self._raw_since
+
+    @property
+    def next_due(self) -> float | None:
+        return self._raw_since + self._debounce_s if self._raw != self._closed else None
+
+    def feed(self, closed: bool, now: float) -> list[bool]:
+        """The contact is closed (or open) since `now`."""
+        found = self.tick(now)
+        if self._raw is None:
+            self._raw = self._closed = closed
+            return [closed]
+        if closed != self._raw:
+            self._raw, self._raw_since = closed, now
+        return found + self.tick(now)
+
+    def tick(self, now: float) -> list[bool]:
+        """Time has passed."""
+        due = self.next_due
+        if due is None or now < due or self._raw is None:
+            return []
+        self._closed = self._raw
+        return [self._closed]
+
+
 class Gestures:
     """Debounces one button and says what was done with it.
 
@@ -28,12 +73,9 @@ class Gestures:
         self, *, hold_s: float = HOLD_S, double_s: float = DOUBLE_S, debounce_s: float = 0.0, double: bool
     ) -> None:
         """`double`: whether double presses mean anything for this button."""
-        self._hold_s, self._double_s, self._debounce_s = hold_s, double_s, debounce_s
+        self._hold_s, self._double_s = hold_s, double_s
         self._double = double
-        self._raw: bool | None = None
-        self._raw_since = 0.0
-        self._down: bool | None = None
-        """Debounced; None until it is known."""
+        self._contact = Debounce(debounce_s)
         self._silent = False
         """The press under way has said all it has to say."""
         self._held_at: float | None = None
@@ -44,27 +86,25 @@ class Gestures:
     @property
     def next_due(self) -> float | None:
         """When `tick` has something to say; None while only a change can."""
-        settles = self._raw_since + self._debounce_s if self._raw != self._down else None
-        dues = (settles, self._held_at, self._single_at)
+        dues = (self._contact.next_due, self._held_at, self._single_at)
         return min((due for due in dues if due is not None), default=None)
 
     def feed(self, down: bool, now: float) -> list[Gesture]:
         """The button's contact is closed (or open) since `now`."""
         found = self.tick(now)
-        if self._raw is None:
-            # How it stands at the start is no change, and nothing that could bounce.
-            self._raw = self._down = down
+        known, settled = self._contact.known, self._contact.feed(down, now)
+        if not known:
+            # How it stands at the start is no change.
             self._silent = down
-        elif down != self._raw:
-            self._raw, self._raw_since = down, now
-        return found + self.tick(now)
+            return found
+        return found + self._settle(settled)
 
     def tick(self, now: float) -> list[Gesture]:
         """Time has passed."""
         found: list[Gesture] = []
         while (due := self.next_due) is not None and due <= now:
-            if self._raw != self._down and due == self._raw_since + self._debounce_s:
-                found += self._settle()
+            if due == self._contact.next_due:
+                found += self._settle(self._contact.tick(due))
             elif due == self._held_at:
                 self._held_at, self._silent = None, True
                 self._single_at = None
@@ -74,12 +114,11 @@ class Gestures:
                 found.append(Gesture.SHORT)
         return found
 
-    def _settle(self) -> list[Gesture]:
-        self._down = self._raw
-        return self._pressed() if self._down else self._released()
+    def _settle(self, changes: list[bool]) -> list[Gesture]:
+        return [gesture for down in changes for gesture in (self._pressed() if down else self._released())]
 
     def _pressed(self) -> list[Gesture]:
-        self._held_at = self._raw_since + self._hold_s
+        self._held_at = self._contact.since + self._hold_s
         self._silent = self._single_at is not None
         if self._single_at is not None:
             self._single_at = None
@@ -93,5 +132,5 @@ class Gestures:
             return []
         if not self._double:
             return [Gesture.SHORT]
-        self._single_at = self._raw_since + self._double_s
+        self._single_at = self._contact.since + self._double_s
         return []

@@ -8,22 +8,23 @@ gpiozero's own factories need a Raspberry Pi; this one needs a chip and a line:
     lamp = gpiozero.LED(Line(17, chip="pinctrl-bcm2711"), pin_factory=factory)
 """
 
+import errno
 import logging
 import select
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import MethodType
 from typing import Any, Literal
-from weakref import WeakMethod
+from weakref import ReferenceType, WeakMethod, ref
 
 import gpiod
 from gpiod.line import Bias, Direction, Edge, Value
 from gpiozero import Factory, Pin
-from gpiozero.exc import PinInvalidFunction, PinInvalidPin, PinInvalidPull, PinSetInput
+from gpiozero.exc import GPIOPinInUse, PinInvalidFunction, PinInvalidPin, PinInvalidPull, PinSetInput
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ class GpiodFactory(Factory):  # type: ignore[misc]
         super().__init__()
         self._dev = dev
         self._pins: dict[Line, GpiodPin] = {}
+        self._reserved: dict[str, ReferenceType[object]] = {}
         self._edges = _EdgeReader(self._lost)
         self.on_lost: Callable[[Line], None] | None = None
         """Called from the reader's thread when a line's chip is gone."""
@@ -73,21 +75,34 @@ class GpiodFactory(Factory):  # type: ignore[misc]
         self._edges.close()
 
     def pin(self, name: Line | int | str) -> "GpiodPin":
-        """The pin of a line; the same object for the same line. Raises PinInvalidPin, OSError."""
-        line = name if isinstance(name, Line) else Line(name)
+        """The pin of a line; the same object for the same line.
+
+        Raises PinInvalidPin, PermissionError with the chip's path when the line may be on it, OSError.
+        """
+        line = _line(name)
         pin = self._pins.get(line)
         if pin is None or pin.closed:
             pin = self._pins[line] = GpiodPin(self, line, *self._find(line))
         return pin
 
-    def reserve_pins(self, _requester: object, *_names: object) -> None:
-        """The kernel itself keeps two from using one line."""
+    def reserve_pins(self, requester: object, *names: Line | int | str) -> None:
+        """Raises GPIOPinInUse: two devices here would share one pin. Other programs the kernel keeps out."""
+        for line in map(_line, names):
+            reserved = self._reserved.get(line.name)
+            holder = None if reserved is None else reserved()
+            if holder is not None and holder is not requester:
+                raise GPIOPinInUse(f"the GPIO line {line.name} is used twice")
+            self._reserved[line.name] = ref(requester)
 
-    def release_pins(self, _reserver: object, *_names: object) -> None:
-        """See `reserve_pins`."""
+    def release_pins(self, reserver: object, *names: str) -> None:
+        """`names`: of the pins' `info`."""
+        for name in names:
+            reserved = self._reserved.get(name)
+            if reserved is not None and reserved() in (None, reserver):
+                del self._reserved[name]
 
-    def release_all(self, _reserver: object) -> None:
-        """See `reserve_pins`."""
+    def release_all(self, reserver: object) -> None:
+        self.release_pins(reserver, *list(self._reserved))
 
     def ticks(self) -> float:
         return time.monotonic()
@@ -107,23 +122,27 @@ class GpiodFactory(Factory):  # type: ignore[misc]
 
     def _find(self, line: Line) -> tuple[str, int]:
         """Path of the chip and the line's offset on it."""
-        for path in self._chips(line.chip):
-            with gpiod.Chip(path) as chip:
-                try:
-                    return path, chip.line_offset_from_id(line.line)
-                except OSError:
-                    continue
+        forbidden: PermissionError | None = None
+        for path in sorted(map(str, self._dev.glob("gpiochip*"))):
+            try:
+                with gpiod.Chip(path) as chip:
+                    if line.chip in (None, path, Path(path).name, chip.get_info().label):
+                        return path, chip.line_offset_from_id(line.line)
+            except PermissionError as error:
+                forbidden = PermissionError(error.errno, error.strerror, path)
+            except (OSError, ValueError):
+                # It has no such line, or went this moment.
+                pass
+            if line.chip is None and isinstance(line.line, int):
+                # A bare number is one of the first chip: on any other it would be some other line.
+                break
+        if forbidden is not None:
+            raise forbidden
         raise PinInvalidPin(f"there is no GPIO line {line.name}")
 
-    def _chips(self, wanted: str | None) -> Iterator[str]:
-        for node in sorted(self._dev.glob("gpiochip*")):
-            path = str(node)
-            if wanted in (None, path, node.name):
-                yield path
-                continue
-            with gpiod.Chip(path) as chip:
-                if chip.get_info().label == wanted:
-                    yield path
+
+def _line(name: Line | int | str) -> Line:
+    return name if isinstance(name, Line) else Line(name)
 
 
 class GpiodPin(Pin):  # type: ignore[misc]
@@ -186,7 +205,15 @@ class GpiodPin(Pin):  # type: ignore[misc]
 
     def _take(self, settings: gpiod.LineSettings) -> None:
         with gpiod.Chip(self._chip) as chip:
-            self._request = chip.request_lines({self._offset: settings}, consumer=_CONSUMER)
+            try:
+                self._request = chip.request_lines({self._offset: settings}, consumer=_CONSUMER)
+            except OSError as error:
+                if error.errno != errno.EBUSY:
+                    raise
+                user = chip.get_line_info(self._offset).consumer
+                raise OSError(
+                    errno.EBUSY, f"the GPIO line {self.line.name} is in use by {user or 'the kernel'}"
+                ) from error
 
     def _input_settings(self) -> gpiod.LineSettings:
         bias = _PULLS.get(self._pull, _BIAS[self.line.bias])
@@ -219,14 +246,17 @@ class GpiodPin(Pin):  # type: ignore[misc]
             self._factory.edges.add(self._request, self)
 
     def _get_state(self) -> bool:
-        if self._request is None:
-            return False
-        return bool(self._request.get_value(self._offset) is Value.ACTIVE)
+        with self._lock:
+            if self._request is None:
+                return False
+            return bool(self._request.get_value(self._offset) is Value.ACTIVE)
 
     def _set_state(self, value: bool) -> None:
         if self._function != "output":
             raise PinSetInput(f"{self.line.name} is an input")
-        if self._request is not None:
+        with self._lock:
+            if self._request is None:
+                return
             self._request.set_value(self._offset, Value.ACTIVE if value else Value.INACTIVE)
 
     def _get_pull(self) -> str:
@@ -303,6 +333,9 @@ class _EdgeReader:
             gone = bool(events & (select.EPOLLERR | select.EPOLLHUP))
         except OSError:
             gone = True
+        except gpiod.RequestReleasedError:
+            # Between the poll and here.
+            gone = False
         except Exception:
             log.exception("a handler of the GPIO line %s failed", pin.line.name)
             gone = False

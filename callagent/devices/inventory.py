@@ -50,6 +50,10 @@ class DeviceInfo:
     """The device's folder below /sys, without that."""
     links: tuple[str, ...] = ()
     """Names udev gave the node, such as /dev/v4l/by-path/..."""
+    mode: str = ""
+    """Of a connector: the mode its display prefers, such as `1920x1080`."""
+    mount_matrix: str = ""
+    """Of an accelerometer: how it is built in (ACCEL_MOUNT_MATRIX of udev's 60-sensor.hwdb)."""
     plugged: bool = True
     """False for what is there without anything connected: a connector without display, an HDMI output
     whose display takes no sound."""

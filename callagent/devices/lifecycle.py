@@ -4,7 +4,7 @@
 import os
 import select
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from callagent.ports import SourceState
 
@@ -18,6 +18,7 @@ class Lifecycle:
         self._ended.set()
         self._state = SourceState.OFF
         self._reason = ""
+        self._watchers: list[Callable[[], None]] = []
 
     @property
     def state(self) -> SourceState:
@@ -46,16 +47,34 @@ class Lifecycle:
         with self._lock:
             if self._state is not SourceState.OFF:
                 self._state, self._reason = state, reason
-            self._ended.set()
+            self._end()
 
     def off(self) -> None:
         """The owner closed the device."""
         with self._lock:
             self._state, self._reason = SourceState.OFF, ""
-            self._ended.set()
+            self._end()
+
+    def _end(self) -> None:
+        """Lock held."""
+        self._ended.set()
+        for tell in self._watchers:
+            tell()
 
     def wait_ended(self, timeout_s: float | None = None) -> bool:
         return self._ended.wait(timeout_s)
+
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]:
+        def leave() -> None:
+            with self._lock:
+                if callback in self._watchers:
+                    self._watchers.remove(callback)
+
+        with self._lock:
+            self._watchers.append(callback)
+            if self._ended.is_set():
+                callback()
+        return leave
 
 
 class StatefulDevice:
@@ -78,13 +97,21 @@ class StatefulDevice:
         return self._life.reason
 
     def wait_ended(self, timeout_s: float | None = None) -> bool:
+        """Block until the device stopped giving frames; True when it has."""
         return self._life.wait_ended(timeout_s)
+
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._life.when_ended(callback)
 
 
 class Waker:
-    """Lets `close` interrupt a thread that waits for a device's file descriptor (eventfd(2))."""
+    """Lets `close` interrupt a thread that waits for a device's file descriptor (eventfd(2)).
+
+    That thread calls `close` when it ends, which a driver that hangs may put off for long.
+    """
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
         self._poll = select.poll()
         self._poll.register(self._fd, select.POLLIN)
@@ -107,9 +134,15 @@ class Waker:
         return self._stopped.is_set()
 
     def stop(self) -> None:
+        """From any thread, at any time."""
         self._stopped.set()
-        os.eventfd_write(self._fd, 1)
+        with self._lock:
+            if self._fd >= 0:
+                os.eventfd_write(self._fd, 1)
 
     def close(self) -> None:
-        """Only after the waiting thread has ended."""
-        os.close(self._fd)
+        """The waiting thread is done. Idempotent."""
+        with self._lock:
+            if self._fd >= 0:
+                os.close(self._fd)
+                self._fd = -1

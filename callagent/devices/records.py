@@ -7,6 +7,7 @@ the kernel's Documentation/admin-guide/devices.txt.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from callagent.devices.inventory import DeviceInfo, DeviceKind, Inventory
 from callagent.devices.udev_source import UdevRecord
@@ -95,15 +96,19 @@ def _sound_devices(records: Iterable[UdevRecord]) -> Iterator[DeviceInfo]:
         number = int(pcm[2])
         path = f"hw:CARD={card.attributes['id']},DEV={number}"
         kind = DeviceKind.MICROPHONE if pcm[3] == "c" else DeviceKind.SPEAKER
-        yield _described(
+        # An HDMI output; of others nothing is known.
+        plugged = record.attributes.get("sink") != "0"
+        details = (record.attributes.get("pcm_name", ""), "" if plugged else "no display that takes sound")
+        device = _described(
             kind,
             card,
             record,
             name=_card_name(card),
             path=path,
             suffix=f",{number}" if number else "",
-            detail=record.attributes.get("pcm_name", ""),
+            detail=", ".join(filter(None, details)),
         )
+        yield replace(device, plugged=plugged)
 
 
 def _card_name(card: UdevRecord) -> str:
@@ -132,6 +137,7 @@ def _displays(records: Iterable[UdevRecord]) -> Iterator[DeviceInfo]:
             instance=record.sysfs,
             port=card.rpartition("/")[2],
             sysfs=record.sysfs,
+            mode=mode,
             plugged=status == "connected",
         )
 
@@ -154,15 +160,18 @@ def _gpio_chips(records: Iterable[UdevRecord]) -> Iterator[DeviceInfo]:
 
 
 def _accelerometers(records: Iterable[UdevRecord]) -> Iterator[DeviceInfo]:
+    """Not those that know of themselves that they are in a keyboard's half (60-sensor.hwdb)."""
     for record in records:
-        if record.attributes.get("in_accel_x_raw") is not None:
-            yield _described(
+        in_base = record.properties.get("ACCEL_LOCATION") == "base"
+        if record.attributes.get("in_accel_x_raw") is not None and not in_base:
+            device = _described(
                 DeviceKind.ACCELEROMETER,
                 record,
                 record,
                 name=record.attributes.get("name", ""),
                 path=f"/sys{record.sysfs}",
             )
+            yield replace(device, mount_matrix=record.properties.get("ACCEL_MOUNT_MATRIX", ""))
 
 
 # --- what all have in common ------------------------------------------------------

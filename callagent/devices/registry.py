@@ -12,8 +12,10 @@ from callagent.devices.udev_source import UdevEvent, UdevRecord, UdevSource
 
 log = logging.getLogger(__name__)
 
-RESCAN_S = 30.0
-"""How often everything is looked at anew, should an event ever be lost."""
+LOOK_S = 30.0
+"""How often what is present is compared with what is known, should an event ever be lost."""
+_LOOKS = 20
+"""At every so many of them everything is read anew, which also finds what only changed."""
 _REOPEN_S = 1.0
 
 Listener = Callable[[tuple[Change, ...]], None]
@@ -35,12 +37,13 @@ class Registry:
     """Snapshot first, then events; `present` is always one consistent moment.
 
     Without udev (in a container) it stays empty, says why in `problem`, and
-    tries again at every rescan.
+    tries again at every look.
     """
 
-    def __init__(self, source: UdevSource, rescan_s: float = RESCAN_S) -> None:
+    def __init__(self, source: UdevSource, look_s: float = LOOK_S) -> None:
         self._source = source
-        self._rescan_s = rescan_s
+        self._look_s = look_s
+        self._looks = 0
         self._records: dict[str, UdevRecord] = {}
         self._listeners: list[Listener] = []
         self._descriptor: int | None = None
@@ -86,18 +89,24 @@ class Registry:
     async def _keep(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._rescan_s):
+                async with asyncio.timeout(self._look_s):
                     await self._broken.wait()
             except TimeoutError:
                 if self._descriptor is not None:
-                    await self.rescan()
+                    await self._look()
                     continue
             self._broken.clear()
             self._forget_socket()
             await self._open()
             if self.problem:
                 # No busy loop on a machine whose udev is broken.
-                await asyncio.sleep(min(_REOPEN_S, self._rescan_s))
+                await asyncio.sleep(min(_REOPEN_S, self._look_s))
+
+    async def _look(self) -> None:
+        """A snapshot is a thousand questions to udev: too many to be asked for nothing twice a minute."""
+        self._looks += 1
+        if self._looks % _LOOKS == 0 or await asyncio.to_thread(self._source.paths) != self._records.keys():
+            await self.rescan()
 
     async def _open(self) -> None:
         """Socket first, snapshot second: what happens in between waits in the socket."""

@@ -17,6 +17,8 @@ class CameraSettings:
     """V4L2 controls by name, such as `brightness: 128` or `power_line_frequency: 50 Hz`."""
     economy: int = 0
     """0: the best mode; 1: a smaller one, for a camera that failed in the best."""
+    coded: bool = False
+    """H.264 is preferred where the camera gives it in the very size and rate."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,10 @@ class UdevSource(Protocol):
         """Everything present. Blocks for some 10 ms: for a worker thread. Raises OSError."""
         ...
 
+    def paths(self) -> frozenset[str]:
+        """DEVPATHs of everything present, far cheaper than a snapshot. Blocks: for a worker thread."""
+        ...
+
     def receive(self) -> UdevEvent | None:
         """The next event, None when none waits; never blocks.
 

@@ -32,15 +32,18 @@ from callagent.devices.camera_controls import (
 )
 from callagent.devices.camera_errors import camera_error, typed
 from callagent.devices.camera_frames import FORMATS, fault_of, to_frame
+from callagent.devices.camera_key_frames import request_key_frame
 from callagent.devices.camera_modes import Need, choose_mode, explain
 from callagent.devices.camera_offer import current_fps, fourcc_of, offered_modes
 from callagent.devices.errors import ABSENT_CODES, CAMERA_OCCUPY, CAMERA_SET_PARAM_FAIL, CAMERA_START_FAIL
 from callagent.devices.lifecycle import StatefulDevice, Waker
 from callagent.devices.open_nodes import is_occupied, occupied
 from callagent.devices.settings import CameraSettings
+from callagent.devices.threads import label_thread
 from callagent.devices.usb_bandwidth import port_carries, port_speed_mbps
 from callagent.ports import (
     FrameSink,
+    PixelFormat,
     SourceError,
     SourceState,
     VideoMode,
@@ -77,6 +80,8 @@ class V4l2Camera(StatefulDevice):
         self._thread: threading.Thread | None = None
         self.counters: Counter[str] = Counter()
         """Since it was made: `frames`, `damaged`, `empty`."""
+        self._asking: threading.Thread | None = None
+        self._deaf = False
         self.mode_reason = ""
         """Why it runs in another mode than was wished, in one sentence."""
         self.complaints: list[str] = []
@@ -113,9 +118,28 @@ class V4l2Camera(StatefulDevice):
             thread.join(_CLOSE_S)
             if thread.is_alive():
                 log.error("the driver of camera %s does not let go; thread %r hangs", self._path, thread.name)
-            else:
-                waker.close()
         self._life.off()
+
+    def request_key_frame(self) -> bool:
+        """Of a camera that encodes by itself; in the background: a camera may take seconds to answer."""
+        if self._asking is not None and self._asking.is_alive():
+            return True
+        if self._deaf:
+            return False
+        self._asking = threading.Thread(
+            target=self._ask_for_key_frame, name=f"camera-key-frame:{self._path}", daemon=True
+        )
+        self._asking.start()
+        return True
+
+    def _ask_for_key_frame(self) -> None:
+        try:
+            with self._node() as node:
+                self._deaf = not request_key_frame(node, self._path)
+        except SourceError as error:
+            log.debug("%s", error)
+        if self._deaf:
+            log.info("camera %s cannot be asked for key frames", self._path)
 
     def controls(self) -> list[ControlInfo]:
         """What can be set, as it is now; open or closed. Raises SourceError. May take seconds."""
@@ -154,7 +178,7 @@ class V4l2Camera(StatefulDevice):
         _require_capture(device, self._path)
         settings = self._settings
         carries = port_carries(port_speed_mbps(self._path))
-        need = Need(wish, settings.formats, economy=settings.economy, carries=carries)
+        need = Need(wish, settings.formats, economy=settings.economy, carries=carries, coded=settings.coded)
         offered = list(offered_modes(device, need.target))
         choice = choose_mode(offered, need)
         if choice is None:
@@ -166,16 +190,21 @@ class V4l2Camera(StatefulDevice):
             # Not every driver has a frame rate to set; the stream thins out what is too much.
             capture.set_fps(need.target.fps)
         got = capture.get_format()
-        if FORMATS.get(got.pixel_format) not in need.accepts:
+        if FORMATS.get(got.pixel_format) not in {*need.accepts, choice.format}:
             raise SourceError(f"The camera {self._path} refuses its format", CAMERA_SET_PARAM_FAIL)
         self.complaints = apply_controls(device, settings.controls)
         for complaint in self.complaints:
             log.warning("camera %s: %s", self._path, complaint)
-        capture.open()
+        try:
+            capture.open()
+        except OSError:
+            _give_back(capture)
+            raise
         return capture, VideoMode(got.width, got.height, current_fps(capture, need.target.fps))
 
     def _run(self, device: Device, capture: VideoCapture, waker: Waker, sink: FrameSink) -> None:
         with occupied(self._path):
+            label_thread()
             try:
                 events = select.POLLIN
                 if self._watches_privacy(device):
@@ -186,12 +215,10 @@ class V4l2Camera(StatefulDevice):
             except (OSError, ValueError, SourceError) as error:
                 self._lose(error)
             finally:
-                # A device that is gone refuses STREAMOFF; its memory and descriptor are given back all
-                # the same.
-                with contextlib.suppress(OSError):
-                    capture.close()
+                _give_back(capture)
                 with contextlib.suppress(OSError):
                     device.close()
+                waker.close()
 
     def _lose(self, error: Exception) -> None:
         problem = typed(error, self._path)
@@ -235,6 +262,9 @@ class V4l2Camera(StatefulDevice):
             self.counters[fault or "frames"] += 1
             judge.judge(fault)
             if fault:
+                if FORMATS.get(raw.format.pixel_format) is PixelFormat.H264:
+                    # What follows cannot be decoded without it.
+                    self.request_key_frame()
                 continue
             frame = to_frame(raw)
             self._life.live()
@@ -269,6 +299,19 @@ class _Judge:
         halted = fault == "empty" and self._bad >= _BUFFERS and now - self._bad_since < _AT_ONCE_S
         if halted or now - self._bad_since >= _DAMAGED_S:
             raise SourceError(f"The camera {self._path} gives only {fault} pictures", CAMERA_START_FAIL)
+
+
+def _give_back(capture: VideoCapture) -> None:
+    """Stop the stream, free the buffers.
+
+    A device that is gone refuses STREAMOFF, and linuxpy then keeps the buffers, each with a descriptor of its
+    own, until the garbage collector looks for circles.
+    """
+    with contextlib.suppress(OSError):
+        capture.close()
+    if capture.buffer is not None:
+        with contextlib.suppress(OSError):
+            capture.disarm()
 
 
 def _require_capture(device: Device, path: str) -> None:

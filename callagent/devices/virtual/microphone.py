@@ -25,6 +25,7 @@ class VirtualMicrophone(VirtualDevice):
     With `speech`, harmonics of a voice at syllable rate with pauses between the
     words instead, at the same peak level: what level meters, voice activity
     detection and echo cancellation want to be fed. Both may be changed while running.
+    `hears_room` says that there is a room around it whose echo and noise are to be taken out.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class VirtualMicrophone(VirtualDevice):
         level_dbfs: float = -20.0,
         speech: bool = False,
         *,
+        hears_room: bool = False,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(name, MIC_OCCUPY)
         self.tone_hz = tone_hz
         self.level_dbfs = level_dbfs
+        self.hears_room = hears_room
         self._speech = _speech_pattern() if speech else None
         self._clock = clock or MonotonicClock()
 

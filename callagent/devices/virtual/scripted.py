@@ -14,10 +14,13 @@ Shipped for integrators' own tests, as gpiozero's MockFactory is.
 import itertools
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from callagent.devices.accelerometer import Vector
+from callagent.devices.displays import Connector, PanelOrientation
 from callagent.devices.errors import CAMERA_START_FAIL, NO_CAMERA, NO_MICROPHONE, SPEAKER_FAIL
 from callagent.devices.inventory import DeviceInfo
 from callagent.devices.settings import CameraSettings, SoundSettings
@@ -25,6 +28,7 @@ from callagent.devices.udev_source import UdevRecord
 from callagent.devices.virtual.camera import VirtualCamera
 from callagent.devices.virtual.faults import VirtualDevice
 from callagent.devices.virtual.microphone import VirtualMicrophone
+from callagent.devices.virtual.scripted_displays import ScriptedAccelerometer, ScriptedDisplay
 from callagent.devices.virtual.scripted_udev import ScriptedUdev
 from callagent.devices.virtual.speaker import VirtualSpeaker
 from callagent.ports import (
@@ -79,10 +83,13 @@ class ScriptedDevice:
         for record in self._records:
             self._hardware.udev.tell("add", record)
 
-    def unplug(self, *, tell: bool = True) -> None:
-        """Pull it out: its nodes die, then udev tells (or not, as when the event is late)."""
+    def unplug(self, *, tell: bool = True, die: bool = True) -> None:
+        """Pull it out: its nodes die, then udev tells (or not, as when the event is late).
+
+        Without `die` open nodes seem alive: udev is faster than the driver.
+        """
         records, self._records = self._records, ()
-        for device in self._now_open():
+        for device in self._now_open() if die else ():
             device.fail("it was unplugged", absent=True)
         if tell:
             self._tell_removed(records)
@@ -92,6 +99,17 @@ class ScriptedDevice:
     def tell_unplugged(self) -> None:
         """The event that `unplug(tell=False)` held back."""
         self._tell_removed(self._late)
+
+    def connect_display(self, *, takes_sound: bool) -> None:
+        """Have a plugged in sound card be an HDMI output, with or without a display that takes sound."""
+        self._records = [
+            replace(record, attributes={**record.attributes, "sink": str(int(takes_sound))})
+            if record.sysfs.endswith("p")
+            else record
+            for record in self._records
+        ]
+        for record in self._records:
+            self._hardware.udev.tell("change", record)
 
     def freeze(self) -> None:
         """Give nothing any more, also when opened again, yet seem alive, until `thaw`."""
@@ -155,6 +173,8 @@ class ScriptedHardware:
         self._numbers = itertools.count()
         self._camera_idents: dict[ScriptedDevice, int] = {}
         self._tones: dict[ScriptedDevice, float] = {}
+        self._displays: dict[str, ScriptedDisplay] = {}
+        self._accelerometers: dict[str, ScriptedAccelerometer] = {}
 
     def next_number(self) -> int:
         """Of the next video node or sound card."""
@@ -215,6 +235,20 @@ class ScriptedHardware:
             self._tones[device] = tone_hz
         return device
 
+    def new_display(
+        self, name: str = "HDMI-A-1", *, panel: PanelOrientation | None = None
+    ) -> ScriptedDisplay:
+        """A connector, without a display at first; `panel`: how mode setting says it is built in."""
+        display = ScriptedDisplay(self.udev, name, panel)
+        self._displays[display.sysfs] = display
+        return display
+
+    def new_accelerometer(self) -> ScriptedAccelerometer:
+        """In a box that stands upright."""
+        accelerometer = ScriptedAccelerometer(self.udev)
+        self._accelerometers[accelerometer.sysfs] = accelerometer
+        return accelerometer
+
     # --- devices.nodes.Nodes ---------------------------------------------------
 
     def camera(self, device: DeviceInfo, settings: CameraSettings) -> VideoSource:
@@ -230,6 +264,12 @@ class ScriptedHardware:
     def speaker(self, device: DeviceInfo, settings: SoundSettings) -> AudioOutput:
         sysfs = device.instance.split()[0]
         return _Speaker(self.owners[sysfs], device, sysfs)
+
+    def connector(self, device: DeviceInfo) -> Connector | None:
+        return self._displays[device.sysfs].connector()
+
+    def gravity(self, device: DeviceInfo) -> Vector:
+        return self._accelerometers[device.sysfs].ask()
 
 
 class _Camera(VirtualCamera):

@@ -19,7 +19,7 @@ class ScriptedUdev:
         self._events: deque[UdevEvent | OSError] = deque()
         self._descriptor: int | None = None
         self.deaf = False
-        """While True changes make no event, as when one is lost; only a rescan finds them."""
+        """While True changes make no event, as when one is lost; only looking at everything finds them."""
 
     def open(self) -> int:
         with self._lock:
@@ -31,6 +31,10 @@ class ScriptedUdev:
     def snapshot(self) -> Sequence[UdevRecord]:
         with self._lock:
             return list(self._records.values())
+
+    def paths(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._records)
 
     def receive(self) -> UdevEvent | None:
         with self._lock:

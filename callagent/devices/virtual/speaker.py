@@ -40,6 +40,11 @@ class VirtualSpeaker(VirtualDevice):
         self._played = 0
 
     @property
+    def delay_s(self) -> float:
+        """What is pulled is heard at once."""
+        return 0.0
+
+    @property
     def played_s(self) -> float:
         """Seconds of sound taken since the speaker was made."""
         return self._played / RATE_HZ

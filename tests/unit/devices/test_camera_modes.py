@@ -86,6 +86,24 @@ def test_h264_waits_for_somebody_who_takes_it() -> None:
     assert choose_mode([*WEBCAM[3:], h264], Need(wish, accepts=accepts, carries=HIGH_SPEED)) == h264
 
 
+def test_h264_is_preferred_where_it_can_go_out_as_it_is() -> None:
+    h264 = CameraMode(PixelFormat.H264, 640, 480, 30)
+    wish = VideoMode(640, 480, 30)
+    assert choose_mode([*WEBCAM, h264], Need(wish, coded=True)) == h264
+    for other in (VideoMode(1280, 720, 30), VideoMode(320, 240, 30), VideoMode(640, 480, 60)):
+        chosen = choose_mode([*WEBCAM, h264], Need(other, coded=True))
+        assert chosen is not None
+        assert chosen.format is not PixelFormat.H264, "it would have to be decoded"
+    cheap = choose_mode([*WEBCAM, h264], Need(wish, coded=True, economy=1))
+    assert cheap is not None
+    assert cheap.format is not PixelFormat.H264, "it has failed in its best mode"
+    assert choose_mode([*WEBCAM, h264], Need(wish, formats=(MJPEG,), coded=True)) == CameraMode(
+        MJPEG, 640, 480, 30
+    )
+    large = CameraMode(PixelFormat.H264, 1280, 720, 30)
+    assert choose_mode([*WEBCAM, large], Need(wish, formats=(PixelFormat.H264,))) == large, "named: decoded"
+
+
 MODES = st.lists(
     st.builds(
         CameraMode,

@@ -24,7 +24,7 @@ CODES = st.builds(
 
 
 @given(code=CODES, width=st.integers(64, 700), height=st.integers(32, 500), padding=st.integers(0, 40))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_roundtrip_any_size_and_stride(code: FrameCode, width: int, height: int, padding: int) -> None:
     luma = np.full((height, width + padding), 90, np.uint8)[:, :width]
     framecode.draw(luma, code)
@@ -52,7 +52,7 @@ def _crc8_bitwise(data: bytes) -> int:
 
 
 @given(code=CODES, bit=st.integers(0, 63))
-@settings(max_examples=64, deadline=None)
+@settings(max_examples=64)
 def test_any_flipped_cell_is_noticed(code: FrameCode, bit: int) -> None:
     luma = np.zeros((64, 128), np.uint8)
     framecode.draw(luma, code)
@@ -63,7 +63,7 @@ def test_any_flipped_cell_is_noticed(code: FrameCode, bit: int) -> None:
 
 
 @given(st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_noise_and_flat_pictures_hold_no_code(seed: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (120, 160), np.uint8)
     assert framecode.read(noise) is None

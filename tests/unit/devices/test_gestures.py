@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is made of a button's changes, against a model that knows the whole press beforehand."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callagent.devices.gestures import Gesture, Gestures
+from callagent.devices.gestures import Debounce, Gesture, Gestures
 
 HOLD_S, DOUBLE_S, DEBOUNCE_S = 2.0, 0.35, 0.02
 SHORT, LONG, DOUBLE = Gesture.SHORT, Gesture.LONG, Gesture.DOUBLE
@@ -115,3 +117,36 @@ def test_no_sequence_breaks_it_and_it_always_comes_to_rest(
         if (due := gestures.next_due) is not None:
             gestures.tick(due)
     assert gestures.next_due is None
+
+
+def test_a_switch_is_told_at_once_and_then_when_it_stood() -> None:
+    switch = Debounce(0.02)
+    assert switch.feed(True, 0) == [True]
+    assert switch.next_due is None
+    assert switch.feed(False, 1) == []
+    assert switch.next_due == pytest.approx(1.02)
+    assert switch.feed(True, 1.01) == [], "it bounced"
+    assert switch.next_due is None
+    assert switch.feed(False, 2) == []
+    assert switch.tick(2.01) == []
+    assert switch.tick(2.02) == [False]
+    assert Debounce(0).feed(False, 0) == [False]
+
+
+@given(st.lists(st.tuples(st.floats(0, 0.1), st.booleans()), min_size=1, max_size=40), st.floats(0, 0.05))
+def test_a_switch_comes_to_rest_as_it_stands(steps: list[tuple[float, bool]], debounce_s: float) -> None:
+    switch = Debounce(debounce_s)
+    told: list[tuple[float, bool]] = []
+    now = 0.0
+    for pause, closed in steps:
+        now += pause
+        told += [(now, each) for each in switch.feed(closed, now)]
+    if (due := switch.next_due) is not None:
+        told += [(due, each) for each in switch.tick(due)]
+    assert switch.next_due is None
+    assert told[-1][1] == steps[-1][1]
+    assert all(first != second for (_, first), (_, second) in itertools.pairwise(told)), "only changes"
+    # Later than the first word nothing is said sooner than it stood for that long.
+    changes = [0.0, *itertools.accumulate(pause for pause, _ in steps)]
+    for moment, _ in told[1:]:
+        assert any(moment - change >= debounce_s * 0.999 for change in changes)

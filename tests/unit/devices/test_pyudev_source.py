@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from callagent.devices.udev import PyudevSource
+from callagent.devices.udev import PyudevSource, _output_of
 
 
 def test_snapshot_and_events_through_libudev() -> None:
@@ -39,3 +39,11 @@ def test_a_closed_source_says_so_and_the_real_machine_can_be_listed() -> None:
     assert all(record.sysfs.startswith("/") for record in source.snapshot())
     source.close()
     source.close()
+
+
+def test_the_controls_of_usb_cards_are_never_asked_for() -> None:
+    """On the loop that would wait for a card that hangs."""
+    pci = "/devices/pci0000:00/0000:00:1f.3/sound/card0/pcmC0D3p"
+    usb = "/devices/pci0000:00/0000:00:14.0/usb1/1-2/1-2:1.0/sound/card1/pcmC1D0p"
+    assert _output_of(pci) == (0, 3)
+    assert _output_of(usb) is None

@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from linuxpy.video import raw
 
+from callagent.devices import video4linux
 from callagent.devices.camera_errors import camera_error
 from callagent.devices.camera_frames import is_whole_jpeg, split_planes
 from callagent.devices.camera_offer import nearest_step
@@ -131,10 +132,14 @@ class PaperKernel:
         self.size = (640, 480)
         self.fails: dict[object, int] = {}
         self.queued: list[int] = []
+        self.mapped: list[PaperMemory] = []
         self.streaming = False
         self.sequence = 0
         self.empty = self.damaged = False
         self.read = threading.Condition()
+        self.lets_go = threading.Event()
+        """STREAMOFF hangs until it is set."""
+        self.lets_go.set()
 
     def wait_read(self, sequence: int) -> None:
         with self.read:
@@ -178,6 +183,7 @@ class PaperKernel:
         elif request is raw.IOC.STREAMON:
             self.streaming = True
         elif request is raw.IOC.STREAMOFF:
+            self.lets_go.wait(10)
             self.streaming = False
         return 0
 
@@ -199,12 +205,22 @@ class PaperKernel:
             arg.timestamp.secs, arg.timestamp.usecs = int(now), int(now % 1 * 1e6)
 
     def mmap(self, fd: object, length: int, offset: int) -> "PaperMemory":
-        return PaperMemory(length)
+        memory = PaperMemory(length)
+        self.mapped.append(memory)
+        return memory
+
+    @property
+    def still_mapped(self) -> int:
+        """Buffers that have not been given back; each holds a descriptor of the device."""
+        return sum(not memory.closed for memory in self.mapped)
 
 
 class PaperMemory(bytearray):
+    closed = False
+
     def close(self) -> None:
         self.clear()
+        self.closed = True
 
 
 @pytest.fixture
@@ -242,6 +258,22 @@ def test_capture_from_open_to_close(kernel: PaperKernel) -> None:
     camera.close()
 
 
+def test_a_driver_that_hangs_while_closing_costs_no_descriptor(
+    kernel: PaperKernel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(video4linux, "_CLOSE_S", 0.05)
+    threads, descriptors = set(threading.enumerate()), os.listdir("/proc/self/fd")
+    camera = V4l2Camera(str(kernel.path))
+    camera.open(VideoMode(), Sink())
+    (thread,) = set(threading.enumerate()) - threads
+    kernel.lets_go.clear()
+    camera.close()
+    assert thread.is_alive(), "left behind"
+    kernel.lets_go.set()
+    thread.join(10)
+    assert os.listdir("/proc/self/fd") == descriptors
+
+
 @pytest.mark.parametrize(
     ("number", "state"), [(errno.ENODEV, SourceState.ABSENT), (errno.EIO, SourceState.FAILED)]
 )
@@ -258,6 +290,8 @@ def test_a_camera_that_dies(kernel: PaperKernel, number: int, state: SourceState
     assert str(kernel.path) in camera.reason
     camera.close()
     assert state_of(camera) is SourceState.OFF
+    assert kernel.mapped
+    assert kernel.still_mapped == 0
 
 
 @pytest.mark.parametrize("request_", [raw.IOC.S_FMT, raw.IOC.REQBUFS, raw.IOC.STREAMON])
@@ -268,6 +302,7 @@ def test_an_occupied_camera(kernel: PaperKernel, request_: object) -> None:
         camera.open(VideoMode(), Sink())
     assert caught.value.code == CAMERA_OCCUPY
     assert state_of(camera) is SourceState.FAILED
+    assert kernel.still_mapped == 0
     kernel.fails.clear()
     kernel.queued.clear()
     camera.open(VideoMode(), Sink())
