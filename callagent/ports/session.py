@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 from callagent.ports.encoded import Codec, EncodedStream, Layer
-from callagent.ports.sinks import AudioSink, FrameSink
+from callagent.ports.received import PacketSink, PictureSink, ReceiverControl
 
 
 class TrackSource(StrEnum):
@@ -104,6 +104,11 @@ class MediaSession(Protocol):
     @property
     def state(self) -> MediaSessionState: ...
 
+    @property
+    def local_address(self) -> str | None:
+        """The address of this machine its media leaves from; None while that is not known."""
+        ...
+
     async def create_offer(self) -> SessionDescription:
         """The offer, host candidates included; returns without waiting for STUN."""
         ...
@@ -119,7 +124,7 @@ class MediaSession(Protocol):
         ...
 
     async def close(self) -> None:
-        """Release the connection, its decoders and its subscriptions. Idempotent."""
+        """Release the connection, its subscriptions and the sinks of its media. Idempotent."""
         ...
 
 
@@ -138,8 +143,11 @@ class MediaSessionFactory(Protocol):
 class LocalMedia(Protocol):
     """What this machine sends; the same streams for every peer. Used on the event loop."""
 
-    def video(self, codec: Codec, layer: Layer) -> EncodedStream:
-        """The camera's stream in that codec and layer; encoded only while somebody subscribes."""
+    def video(self, codec: Codec, layer: Layer | None) -> EncodedStream:
+        """The camera's stream in that codec and layer; encoded only while somebody subscribes.
+
+        None: each peer gets the layer that its own way carries, and goes over to the other at a key frame.
+        """
         ...
 
     def audio(self) -> EncodedStream:
@@ -148,11 +156,11 @@ class LocalMedia(Protocol):
 
 
 class RemoteMedia(Protocol):
-    """Where a peer's media goes. Called on the event loop; the sinks take from any thread."""
+    """Where a peer's media goes, encoded as it came. Called on the event loop."""
 
-    def video_sink(self, peer: PeerKey, track: TrackInfo) -> FrameSink: ...
+    def video_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> PictureSink: ...
 
-    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> AudioSink: ...
+    def audio_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> PacketSink: ...
 
     def release(self, peer: PeerKey) -> None:
         """The peer connection is gone: drop the sinks made for it. Idempotent."""

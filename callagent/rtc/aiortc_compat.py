@@ -1,16 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The one place that touches private API of aiortc 1.16 and aioice 0.13.
-
-Everything is overridden on single instances, never on classes or modules, so
-that other users of aiortc in this process keep the stock behaviour. Each
-override first makes sure that what it replaces is there: `CompatError` tells
-of an upgrade that changed it, and so does a test of each.
-"""
+"""What touches private API of aiortc 1.16; see `overriding`."""
 
 import asyncio
 import logging
-import threading
-from collections.abc import Awaitable, Callable
+import struct
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
@@ -18,13 +13,14 @@ from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.mediastreams import MediaStreamError
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, TimestampMapper
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpReceiveParameters,
+)
 from aiortc.rtcrtpsender import RTCEncodedFrame
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     AnyRtcpPacket,
-    RtcpByePacket,
     RtcpPsfbPacket,
     RtcpRrPacket,
     RtcpSrPacket,
@@ -33,38 +29,13 @@ from aiortc.rtp import (
 )
 from aiortc.stats import RTCTransportStats
 
-from callagent.ports import NetworkReport
-from callagent.rtc.frame_buffer import FrameBuffer, MediaPacket
-from callagent.rtc.key_frames import starts_key_frame
-from callagent.rtc.receive_queues import DecoderQueue, NewestDecoderQueue, NewestQueue, ReceivedFrame
+from callagent.ports import Clock, NetworkReport
+from callagent.rtc.overriding import override, private, replace_private
 
 logger = logging.getLogger(__name__)
 
-LOOPBACK = "127.0.0.1"
-
-
-class CompatError(Exception):
-    """The installed aiortc or aioice is not the one this file was written for."""
-
-
-def private(owner: object, defined_in: type, name: str) -> Any:
-    """A double-underscore attribute of an instance of aiortc's class `defined_in`."""
-    mangled = f"_{defined_in.__name__}{name}"
-    if not hasattr(owner, mangled):
-        raise CompatError(f"{defined_in.__name__} has no {name}")
-    return getattr(owner, mangled)
-
-
-def replace_private(owner: object, defined_in: type, name: str, value: object) -> None:
-    private(owner, defined_in, name)
-    setattr(owner, f"_{defined_in.__name__}{name}", value)
-
-
-def override(owner: object, name: str, method: Callable[..., Any]) -> None:
-    """Put a method of ours in the place of one of the instance's class."""
-    if not callable(getattr(type(owner), name, None)):
-        raise CompatError(f"{type(owner).__name__} has no method {name}")
-    setattr(owner, name, method)
+SENT_KEPT_S = 1.0
+_SENT_KEPT_PACKETS = 4096
 
 
 def packetize_h264(access_unit: bytes) -> list[bytes]:
@@ -101,6 +72,48 @@ class PlaceholderTrack(MediaStreamTrack):
 
     async def recv(self) -> Any:
         raise MediaStreamError("frames of this track come encoded")
+
+
+class SentPackets(dict[int, RtpPacket]):
+    """In the place of a sender's history of 128 packets: what was sent in the last second.
+
+    aiortc keys it by the sequence number modulo 128; what it looks for is told in `wanted`.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self.wanted = 0
+        self._clock = clock
+        self._sent: OrderedDict[int, tuple[float, RtpPacket]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._sent)
+
+    def __setitem__(self, _slot: int, packet: RtpPacket) -> None:
+        now, sent = self._clock.now(), self._sent
+        sent.pop(packet.sequence_number, None)
+        sent[packet.sequence_number] = (now, packet)
+        while next(iter(sent.values()))[0] < now - SENT_KEPT_S or len(sent) > _SENT_KEPT_PACKETS:
+            sent.popitem(last=False)
+
+    def get(self, _slot: int, default: Any = None) -> Any:
+        entry = self._sent.get(self.wanted)
+        return default if entry is None else entry[1]
+
+
+def keep_sent_packets(sender: RTCRtpSender, clock: Clock) -> SentPackets:
+    """Make a sender able to send again what it sent up to a second ago; aiortc forgets it much earlier."""
+    sent = SentPackets(clock)
+    retransmit = sender._retransmit
+
+    async def retransmit_from_ours(sequence_number: int) -> None:
+        # Nothing runs between this and the look-up.
+        sent.wanted = sequence_number
+        await retransmit(sequence_number)
+
+    replace_private(sender, RTCRtpSender, "__rtp_history", sent)
+    override(sender, "_retransmit", retransmit_from_ours)
+    return sent
 
 
 def send_from(sender: RTCRtpSender, source: PacketSource) -> None:
@@ -150,84 +163,87 @@ def negotiated_codec(transceiver: RTCRtpTransceiver) -> str | None:
 # Receiving
 
 
-class MarkerJitterBuffer(JitterBuffer):
-    """In the place of a video receiver's: a picture is out with its last packet, not the next picture."""
+class EncodedConsumer(Protocol):
+    """Takes what a receiver receives, below any decoder. On the loop."""
 
-    def __init__(self, codecs: dict[int, RTCRtpCodecParameters], timestamps: TimestampMapper) -> None:
-        super().__init__(capacity=1, is_video=True)
+    def on_packet(self, codec: str, packet: RtpPacket, data: bytes) -> None:
+        """`codec` is the RTP payload name, `data` the depacketised payload (empty: padding).
+
+        Retransmissions come as the packets they repeat; order and gaps are the network's.
+        """
+        ...
+
+    def on_sender_report(self, ssrc: int, ntp_timestamp: int, rtp_timestamp: int) -> None: ...
+
+
+class PacketTap(JitterBuffer):
+    """In the place of a receiver's jitter buffer: gives every packet away and no picture to decode."""
+
+    def __init__(self, codecs: dict[int, RTCRtpCodecParameters], consumer: EncodedConsumer) -> None:
+        super().__init__(capacity=1)
         self._codecs = codecs
-        self._timestamps = timestamps
-        self._frames = FrameBuffer()
+        self._consumer = consumer
 
-    def add(self, packet: RtpPacket) -> tuple[bool, ReceivedFrame | None]:
-        """Whether to ask for a key frame, and a complete picture. The packet was depacketised before."""
-        codec = self._codecs[packet.payload_type].name
-        ask = self._frames.add(
-            MediaPacket(
-                packet.sequence_number,
-                packet.timestamp,
-                bool(packet.marker),
-                packet._data,  # type: ignore[attr-defined]
-                starts_key_frame(codec, packet.payload),
-            )
-        )
-        frame = self._frames.pop()
-        return ask, None if frame is None else ReceivedFrame(frame.data, frame.timestamp, frame.key)
-
-    def more(self) -> ReceivedFrame | None:
-        """Another picture the same packet completed, its time stamp mapped as aiortc maps the first one's."""
-        frame = self._frames.pop()
-        if frame is None:
-            return None
-        return ReceivedFrame(frame.data, self._timestamps.map(frame.timestamp), frame.key)
+    def add(self, packet: RtpPacket) -> tuple[bool, None]:
+        try:
+            data: bytes = packet._data  # type: ignore[attr-defined]
+            self._consumer.on_packet(self._codecs[packet.payload_type].name, packet, data)
+        except Exception:
+            # It would end the transport of the whole connection.
+            logger.exception("a received packet could not be used")
+        return False, None
 
 
-def release_on_marker(receiver: RTCRtpReceiver, decode_frames: int) -> DecoderQueue:
-    """Make a video receiver decode each picture when it is complete, and skip when decoding is behind.
+class NackGenerator(Protocol):
+    """What a video receiver asks about missing packets, as aiortc's class of this name."""
 
-    To be called before the receiver starts.
+    missing: Sequence[int]
+
+    def add(self, packet: RtpPacket) -> bool: ...
+
+
+def receive_encoded(
+    receiver: RTCRtpReceiver, consumer: EncodedConsumer, nack_generator: NackGenerator | None = None
+) -> None:
+    """Give what a receiver receives to a consumer; no decoder and no thread is ever started for it.
+
+    To be called before the receiver starts. SRTP, retransmissions, RTCP reports,
+    bandwidth estimate and statistics stay aiortc's; `nack_generator` says what to
+    ask for again, else aiortc's own does.
     """
-    decoder_error: threading.Event = private(receiver, RTCRtpReceiver, "__decoder_error")
-    buffer = MarkerJitterBuffer(
-        private(receiver, RTCRtpReceiver, "__codecs"), private(receiver, RTCRtpReceiver, "__timestamp_mapper")
-    )
-    # A set decoder error makes the receiver send a PLI with the next packet.
-    queue = DecoderQueue(decode_frames, more=buffer.more, on_skip=decoder_error.set)
-    replace_private(receiver, RTCRtpReceiver, "__jitter_buffer", buffer)
-    replace_private(receiver, RTCRtpReceiver, "__decoder_queue", queue)
-    return queue
-
-
-def bound_decoder(receiver: RTCRtpReceiver, frames: int) -> NewestDecoderQueue:
-    """Bound what waits for an audio receiver's decoder. To be called before the receiver starts."""
-    queue = NewestDecoderQueue(frames)
-    replace_private(receiver, RTCRtpReceiver, "__decoder_queue", queue)
-    return queue
-
-
-def bound_track(track: MediaStreamTrack, frames: int) -> NewestQueue:
-    """Give a remote track a queue in which the newest frames win. To be called before the receiver starts."""
-    if not isinstance(track, RemoteStreamTrack) or not isinstance(track._queue, asyncio.Queue):
-        raise CompatError("remote tracks are no longer read from a queue")
-    queue = NewestQueue(frames)
-    track._queue = queue
-    return queue
-
-
-def ignore_bye(receiver: RTCRtpReceiver) -> None:
-    """Keep the decoder when the sender says BYE (RFC 3550 section 6.6).
-
-    It may mean no more than that a stream pauses and goes on later with the same
-    SSRC; aiortc would have ended the decoder for good. The end of the connection
-    is told by signalling and DTLS.
-    """
+    codecs: dict[int, RTCRtpCodecParameters] = private(receiver, RTCRtpReceiver, "__codecs")
+    replace_private(receiver, RTCRtpReceiver, "__jitter_buffer", PacketTap(codecs, consumer))
+    if nack_generator is not None:
+        replace_private(receiver, RTCRtpReceiver, "__nack_generator", nack_generator)
     handle_rtcp = receiver._handle_rtcp_packet
 
-    async def handle_rtcp_packet(packet: AnyRtcpPacket) -> None:
-        if not isinstance(packet, RtcpByePacket):
-            await handle_rtcp(packet)
+    async def receive(parameters: RTCRtpReceiveParameters) -> None:
+        """As aiortc's, but for the decoder's thread."""
+        if private(receiver, RTCRtpReceiver, "__started"):
+            return
+        codecs.update(
+            (codec.payloadType, codec) for codec in parameters.codecs if codec.payloadType is not None
+        )
+        retransmitted: dict[int, int] = private(receiver, RTCRtpReceiver, "__rtx_ssrc")
+        retransmitted.update((each.rtx.ssrc, each.ssrc) for each in parameters.encodings if each.rtx)
+        receiver.transport._register_rtp_receiver(receiver, parameters)
+        task = asyncio.get_running_loop().create_task(receiver._run_rtcp())
+        replace_private(receiver, RTCRtpReceiver, "__rtcp_task", task)
+        replace_private(receiver, RTCRtpReceiver, "__started", True)
 
+    async def handle_rtcp_packet(packet: AnyRtcpPacket) -> None:
+        await handle_rtcp(packet)
+        if isinstance(packet, RtcpSrPacket):
+            info = packet.sender_info
+            consumer.on_sender_report(packet.ssrc, info.ntp_timestamp, info.rtp_timestamp)
+
+    override(receiver, "receive", receive)
     override(receiver, "_handle_rtcp_packet", handle_rtcp_packet)
+
+
+async def send_picture_loss(receiver: RTCRtpReceiver, ssrc: int) -> None:
+    """Ask the sender of `ssrc` for a key frame (RFC 4585 section 6.3.1); nothing without a connection."""
+    await receiver._send_rtcp_pli(ssrc)
 
 
 # Connecting
@@ -253,16 +269,22 @@ def own_connect_tasks(connection: RTCPeerConnection) -> set[asyncio.Task[None]]:
     return tasks
 
 
-def tune_gathering(transceiver: RTCRtpTransceiver, server_timeout_s: float) -> None:
-    """Wait less for STUN and TURN than aioice's 5 s; use loopback where there is no other address."""
-    connection = transceiver.receiver.transport.transport._connection
-    gather = connection.get_component_candidates
+def drop_what_makes_no_sense(transceiver: RTCRtpTransceiver) -> None:
+    """Have a transport go on after a datagram it cannot read, as it does after most of them.
 
-    async def get_component_candidates(component: int, addresses: list[str], timeout: float = 0) -> Any:
-        timeout = server_timeout_s
-        return await gather(component, addresses or [LOOPBACK], timeout)  # type: ignore[arg-type]
+    An empty one, which anybody can send, a header extension of an unexpected length and a report that ends
+    too soon raise what aiortc does not expect; it would end the connection.
+    """
+    transport = transceiver.receiver.transport
+    receive_next = transport._recv_next
 
-    override(connection, "get_component_candidates", get_component_candidates)
+    async def receive_or_drop() -> None:
+        try:
+            await receive_next()
+        except (IndexError, struct.error) as error:
+            logger.debug("a datagram makes no sense: %r", error)
+
+    override(transport, "_recv_next", receive_or_drop)
 
 
 async def close_connection(connection: RTCPeerConnection, connect_tasks: set[asyncio.Task[None]]) -> None:
@@ -275,9 +297,12 @@ async def close_connection(connection: RTCPeerConnection, connect_tasks: set[asy
     if closing is not None:
         left_over.add(closing)
     await asyncio.gather(*left_over, return_exceptions=True)
-    for _ in range(3):
-        # Lets the decoder threads' last words, already queued on the loop, be handled.
-        await asyncio.sleep(0)
+    # A connection that came about while it was being closed begins to ask for consent all the same.
+    asking = [transport.transport._connection._query_consent_task for transport in transports]
+    for task in asking:
+        if task is not None:
+            task.cancel()
+    await asyncio.gather(*(task for task in asking if task is not None), return_exceptions=True)
 
 
 # Looking in
@@ -289,6 +314,18 @@ def transport_statistics(connection: RTCPeerConnection) -> RTCTransportStats | N
         for statistics in transceiver.receiver.transport._get_stats().values():
             if isinstance(statistics, RTCTransportStats):
                 return statistics
+    return None
+
+
+def local_address(connection: RTCPeerConnection) -> str | None:
+    """The address of this machine the pair in use sends from; of a relayed one nobody knows it."""
+    for transceiver in connection.getTransceivers():
+        pair = transceiver.receiver.transport.transport._connection._nominated.get(1)
+        if pair is not None:
+            local = pair.local_candidate
+            if local.type == "relay":
+                return None
+            return str(local.related_address if local.type == "srflx" else local.host)
     return None
 
 

@@ -4,6 +4,7 @@
 from collections.abc import Sequence
 
 from callagent.ports import (
+    UNTRACED,
     Clock,
     IceServer,
     LocalMedia,
@@ -11,6 +12,7 @@ from callagent.ports import (
     MonotonicClock,
     PeerKey,
     RemoteMedia,
+    Tracer,
 )
 from callagent.rtc.session import WebRtcSession
 from callagent.rtc.settings import RtcSettings
@@ -25,7 +27,9 @@ class WebRtcSessionFactory:
         remote: RemoteMedia,
         settings: RtcSettings | None = None,
         clock: Clock | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
+        self._tracer = tracer
         self._local = local
         self._remote = remote
         self._settings = settings or RtcSettings()
@@ -51,4 +55,5 @@ class WebRtcSessionFactory:
             remote=self._remote,
             settings=self._settings,
             clock=self._clock,
+            tracer=self._tracer,
         )

@@ -2,12 +2,14 @@
 """Puts received video packets together again: a picture is out as soon as its last packet is in."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
-GIVE_UP_TICKS = 22_500
-"""250 ms of 90 kHz: how long a gap may hold up newer pictures before a key frame is asked for."""
-ASK_AGAIN_TICKS = 27_000
-"""300 ms: how often to ask while none comes."""
+GIVE_UP_S = 0.25
+"""How long a gap may hold up newer pictures before a key frame is asked for, where a retransmission
+takes no time."""
+ASK_AGAIN_S = 0.3
+"""How often to ask while none comes."""
 MAX_DISTANCE = 1024
 """Packets; a greater step of the sequence numbers is a restarted sender."""
 
@@ -24,7 +26,9 @@ class MediaPacket:
     """Set on the last packet of a picture (RFC 6184 section 5.1, RFC 7741 section 4.1)."""
     data: bytes
     """Depacketised; empty for padding."""
-    starts_key_frame: bool = False
+    starts_key_frame: bool
+    arrival_time: float
+    """Seconds on the monotonic clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +36,24 @@ class AssembledFrame:
     timestamp: int
     data: bytes
     key: bool
+    arrival_time: float
+    """Of the packet of it that came last."""
+    began_time: float
+    """Of the one that came first."""
+    next_sequence: int
+    """16 bit, of the packet after its last one."""
 
 
 class FrameBuffer:
-    """A pure state machine over packets; time is the packets' own time stamps.
+    """A pure state machine over packets; time is that of the packets' arrival.
 
     Starts, and starts again after a gap that was not filled, at a key frame, so
     that what comes out always decodes. Not thread-safe.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, give_up_s: Callable[[], float] = lambda: GIVE_UP_S) -> None:
+        """`give_up_s`: how long a gap may last at present."""
+        self._give_up_s = give_up_s
         self._packets: dict[int, MediaPacket] = {}
         self._ready: deque[AssembledFrame] = deque()
         self._highest: int | None = None
@@ -49,8 +61,9 @@ class FrameBuffer:
         self._scan = 0
         self._floor: int | None = None
         self._unreleased_start = False
-        self._blocked_since: int | None = None
-        self._asked_at: int | None = None
+        self._blocked_since: float | None = None
+        self._blocked_at = 0
+        self._asked_at: float | None = None
 
     def add(self, packet: MediaPacket) -> bool:
         """Take one packet, in any order, any number of times. True: ask the sender for a key frame."""
@@ -62,7 +75,7 @@ class FrameBuffer:
         if self._start is None:
             return self._wait_for_key_frame(packet)
         self._assemble()
-        return self._give_up_on_gap(packet.timestamp)
+        return self._give_up_on_gap(packet.arrival_time)
 
     def pop(self) -> AssembledFrame | None:
         """The next complete picture, in sending order."""
@@ -97,7 +110,7 @@ class FrameBuffer:
             # Packets of a key frame that overtook its first one are kept, the rest is of no use.
             for old in [held for held in self._packets if held < self._highest - MAX_DISTANCE // 4]:
                 del self._packets[old]
-            return self._ask(packet.timestamp)
+            return self._ask(packet.arrival_time)
         self._assemble()
         return False
 
@@ -130,19 +143,23 @@ class FrameBuffer:
         assert self._start is not None
         packets = [self._packets.pop(sequence) for sequence in range(self._start, end)]
         key = any(packet.starts_key_frame for packet in packets)
-        self._ready.append(AssembledFrame(packets[0].timestamp, b"".join(p.data for p in packets), key))
+        arrivals = [packet.arrival_time for packet in packets]
+        data = b"".join([packet.data for packet in packets])
+        self._ready.append(
+            AssembledFrame(packets[0].timestamp, data, key, max(arrivals), min(arrivals), end & 0xFFFF)
+        )
         self._start = self._scan = self._floor = end
         self._unreleased_start = False
 
-    def _give_up_on_gap(self, timestamp: int) -> bool:
+    def _give_up_on_gap(self, now: float) -> bool:
         assert self._highest is not None
         if self._highest < self._scan:
             self._blocked_since = None
             return False
-        if self._blocked_since is None:
-            self._blocked_since = timestamp
+        if self._blocked_since is None or self._blocked_at != self._scan:
+            self._blocked_since, self._blocked_at = now, self._scan
             return False
-        if not _reached(timestamp, self._blocked_since, GIVE_UP_TICKS):
+        if now - self._blocked_since < self._give_up_s():
             return False
         for old in [held for held in self._packets if held < self._scan]:
             del self._packets[old]
@@ -151,15 +168,10 @@ class FrameBuffer:
         if self._start_at_key_frame():
             self._assemble()
             return False
-        return self._ask(timestamp)
+        return self._ask(now)
 
-    def _ask(self, timestamp: int) -> bool:
-        if self._asked_at is not None and not _reached(timestamp, self._asked_at, ASK_AGAIN_TICKS):
+    def _ask(self, now: float) -> bool:
+        if self._asked_at is not None and now - self._asked_at < ASK_AGAIN_S:
             return False
-        self._asked_at = timestamp
+        self._asked_at = now
         return True
-
-
-def _reached(timestamp: int, since: int, ticks: int) -> bool:
-    """Whether a 32-bit time stamp is at least `ticks` after another; an earlier one is not."""
-    return ticks <= (timestamp - since) & 0xFFFFFFFF < 1 << 31

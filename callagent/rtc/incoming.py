@@ -1,92 +1,213 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Decoded media of one peer on its way to the sinks the agent gave for it."""
+"""Encoded media of one peer on its way to the sinks the agent gave for it."""
 
 import asyncio
-import logging
+import contextlib
 from collections.abc import Callable
 
-import av
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc import RTCRtpReceiver
+from aiortc.rtp import RtpPacket
 
-from callagent.ports import AudioFrame, AudioSink, Clock, FrameSink, PixelFormat, Plane, VideoFrame
+from callagent.ports import (
+    UNTRACED,
+    Clock,
+    Codec,
+    PacketSink,
+    PictureSink,
+    ReceivedPacket,
+    ReceivedPicture,
+    Stage,
+    Tracer,
+)
+from callagent.rtc import aiortc_compat as compat
+from callagent.rtc.frame_buffer import GIVE_UP_S, AssembledFrame, FrameBuffer, MediaPacket
+from callagent.rtc.key_frame_requests import KeyFrameRequests
+from callagent.rtc.key_frames import starts_key_frame
+from callagent.rtc.missing_packets import UNKNOWN_ROUND_TRIP_S, MissingPackets
+from callagent.rtc.packing import CLOCK_RATE_HZ
+from callagent.rtc.sender_clock import SenderClock
+from callagent.rtc.unwrapping import Unwrapper
 
-logger = logging.getLogger(__name__)
-
-_I420_FORMATS = ("yuv420p", "yuvj420p")
-
-
-def video_frame(frame: av.VideoFrame, capture_time: float) -> VideoFrame:
-    """A decoded picture as I420; its planes are the decoder's own memory, kept alive by them."""
-    if frame.format.name not in _I420_FORMATS:
-        frame = frame.reformat(format="yuv420p")
-    width, height = frame.width & ~1, frame.height & ~1
-    rows = (height, height // 2, height // 2)
-    planes = tuple(
-        Plane(memoryview(plane)[: plane.line_size * n], plane.line_size)
-        for plane, n in zip(frame.planes, rows, strict=True)
-    )
-    return VideoFrame(PixelFormat.I420, width, height, planes, capture_time)
-
-
-def audio_frame(frame: av.AudioFrame, capture_time: float) -> AudioFrame:
-    """Decoded sound, packed signed 16-bit as all of aiortc's decoders give it."""
-    if frame.format.name != "s16":
-        raise ValueError(f"unexpected sample format {frame.format.name}")
-    channels = frame.layout.nb_channels
-    samples = memoryview(frame.planes[0])[: frame.samples * channels * 2].cast("h")
-    return AudioFrame(samples, frame.sample_rate, channels, capture_time)
+_VIDEO_CODECS = {codec.value: codec for codec in (Codec.H264, Codec.VP8)}
+_VIDEO_RATE_HZ = CLOCK_RATE_HZ[Codec.H264]
+MAX_GIVE_UP_S = 0.7
+"""Beyond that a key frame is quicker than any retransmission."""
 
 
-class IncomingTrack:
-    """Reads one remote track in a task of its own until the track ends or `close`. Used on the loop."""
+class _Incoming:
+    """A `ports.ReceiverControl` of one receiver: any thread may call what the port names."""
+
+    def __init__(self, receiver: RTCRtpReceiver, clock: Clock, on_first_frame: Callable[[], None]) -> None:
+        self._receiver: RTCRtpReceiver | None = receiver
+        self._clock = clock
+        self._on_first_frame: Callable[[], None] | None = on_first_frame
+        self._loop = asyncio.get_running_loop()
+        self._closed = False
+        self.frames = 0
+        """Packets of sound, or complete pictures, given to the sink."""
+
+    def request_key_frame(self) -> None:
+        """Sound has none."""
+
+    def first_frame(self) -> None:
+        if self._on_first_frame is not None:
+            self._on_loop(self._first_frame)
+
+    async def close(self) -> None:
+        """Give nothing more to the sink. Idempotent.
+
+        Whoever holds on to this control does not hold the connection.
+        """
+        self._closed = True
+        self._receiver = self._on_first_frame = None
+
+    def _first_frame(self) -> None:
+        tell, self._on_first_frame = self._on_first_frame, None
+        if tell is not None and not self._closed:
+            tell()
+
+    def _on_loop(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to hear of it
+            self._loop.call_soon_threadsafe(callback)
+
+
+class IncomingAudio(_Incoming):
+    """Gives each packet away as it comes, before any jitter buffer."""
+
+    def __init__(self, receiver: RTCRtpReceiver, clock: Clock, on_first_frame: Callable[[], None]) -> None:
+        super().__init__(receiver, clock, on_first_frame)
+        self._sink: PacketSink | None = None
+        self._sender_clock = SenderClock(CLOCK_RATE_HZ[Codec.OPUS])
+        self._sequences = Unwrapper(16)
+        self._timestamps = Unwrapper(32)
+
+    def start(self, sink: PacketSink) -> None:
+        """Once, before the receiver starts."""
+        assert self._receiver is not None
+        self._sink = sink
+        compat.receive_encoded(self._receiver, self)
+
+    def figures(self) -> dict[str, float | int]:
+        return {} if self._sink is None else self._sink.figures()
+
+    def on_packet(self, codec: str, packet: RtpPacket, data: bytes) -> None:
+        if self._closed or self._sink is None or not data:
+            return
+        self.frames += 1
+        self._sink.put(
+            ReceivedPacket(
+                self._sequences.unwrap(packet.sequence_number),
+                self._timestamps.unwrap(packet.timestamp),
+                data,
+                self._clock.now(),
+                self._sender_clock.time_of(packet.ssrc, packet.timestamp),
+            )
+        )
+
+    def on_sender_report(self, ssrc: int, ntp_timestamp: int, rtp_timestamp: int) -> None:
+        self._sender_clock.report(ssrc, ntp_timestamp, rtp_timestamp)
+
+
+class IncomingVideo(_Incoming):
+    """Puts pictures together and gives them away complete."""
 
     def __init__(
         self,
-        track: MediaStreamTrack,
-        put: Callable[[av.VideoFrame | av.AudioFrame, float], None],
+        receiver: RTCRtpReceiver,
         clock: Clock,
         on_first_frame: Callable[[], None],
+        round_trip: Callable[[], float | None],
+        tracer: Tracer = UNTRACED,
     ) -> None:
-        self.frames = 0
-        self._track = track
-        self._put = put
-        self._clock = clock
-        self._on_first_frame = on_first_frame
-        self._task = asyncio.get_running_loop().create_task(self._read(), name=f"rtc-incoming-{track.kind}")
+        """`round_trip` gives the newest measurement in seconds, None before the first."""
+        super().__init__(receiver, clock, on_first_frame)
+        self._tracer = tracer
+        self._sink: PictureSink | None = None
+        self._round_trip: Callable[[], float | None] | None = round_trip
+        self._sender_clock = SenderClock(_VIDEO_RATE_HZ)
+        self._timestamps = Unwrapper(32)
+        self._missing = MissingPackets(clock, self._round_trip_s)
+        self._buffer = FrameBuffer(self._give_up_s)
+        self._requests = KeyFrameRequests()
+        self._requesting: set[asyncio.Task[None]] = set()
+        self._ssrc: int | None = None
+
+    def start(self, sink: PictureSink) -> None:
+        """Once, before the receiver starts."""
+        assert self._receiver is not None
+        self._sink = sink
+        compat.receive_encoded(self._receiver, self, self._missing)
+
+    def figures(self) -> dict[str, float | int]:
+        own: dict[str, float | int] = {
+            "retransmissions_asked": self._missing.asked,
+            "key_frames_asked": self._requests.asked,
+        }
+        return own if self._sink is None else own | self._sink.figures()
+
+    def request_key_frame(self) -> None:
+        self._on_loop(self._want_key_frame)
 
     async def close(self) -> None:
-        """Stop reading. Idempotent."""
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await super().close()
+        self._round_trip = None
+        await asyncio.gather(*self._requesting, return_exceptions=True)
 
-    async def _read(self) -> None:
-        while True:
-            try:
-                frame = await self._track.recv()
-            except MediaStreamError:
-                return
-            if not isinstance(frame, av.VideoFrame | av.AudioFrame):
-                continue
-            self.frames += 1
-            try:
-                self._put(frame, self._clock.now())
-            except Exception:
-                logger.exception("a received %s frame could not be used", self._track.kind)
-            if self.frames == 1:
-                self._on_first_frame()
+    def on_packet(self, codec: str, packet: RtpPacket, data: bytes) -> None:
+        if self._closed or self._sink is None:
+            return
+        now = self._clock.now()
+        self._ssrc = packet.ssrc
+        key = starts_key_frame(codec, packet.payload)
+        need_key = self._buffer.add(
+            MediaPacket(packet.sequence_number, packet.timestamp, bool(packet.marker), data, key, now)
+        )
+        while (frame := self._buffer.pop()) is not None:
+            self._give(self._sink, _VIDEO_CODECS[codec], packet.ssrc, frame)
+        if self._requests.want(now) if need_key else self._requests.due(now):
+            self._send_request()
+
+    def on_sender_report(self, ssrc: int, ntp_timestamp: int, rtp_timestamp: int) -> None:
+        self._sender_clock.report(ssrc, ntp_timestamp, rtp_timestamp)
+
+    def _give(self, sink: PictureSink, codec: Codec, ssrc: int, frame: AssembledFrame) -> None:
+        self.frames += 1
+        if frame.key:
+            self._requests.arrived()
+        self._missing.forget_before(frame.next_sequence)
+        if self._tracer.on:
+            self._tracer.took(Stage.ASSEMBLED, frame.arrival_time - frame.began_time)
+        sink.put(
+            ReceivedPicture(
+                codec,
+                frame.key,
+                self._timestamps.unwrap(frame.timestamp),
+                frame.data,
+                frame.arrival_time,
+                self._sender_clock.time_of(ssrc, frame.timestamp),
+            )
+        )
+
+    def _give_up_s(self) -> float:
+        """A gap may be asked for again once or twice before a key frame is quicker."""
+        round_trip_s = self._round_trip_s()
+        if round_trip_s is None:
+            round_trip_s = UNKNOWN_ROUND_TRIP_S
+        return min(GIVE_UP_S + 2 * round_trip_s, MAX_GIVE_UP_S)
+
+    def _round_trip_s(self) -> float | None:
+        return None if self._round_trip is None else self._round_trip()
+
+    def _want_key_frame(self) -> None:
+        if not self._closed and self._requests.want(self._clock.now()):
+            self._send_request()
+
+    def _send_request(self) -> None:
+        if self._ssrc is None or self._receiver is None:
+            return
+        task = self._loop.create_task(compat.send_picture_loss(self._receiver, self._ssrc), name="rtc-pli")
+        self._requesting.add(task)
+        task.add_done_callback(self._requesting.discard)
 
 
-def video_into(sink: FrameSink) -> Callable[[av.VideoFrame | av.AudioFrame, float], None]:
-    def put(frame: av.VideoFrame | av.AudioFrame, capture_time: float) -> None:
-        assert isinstance(frame, av.VideoFrame)
-        sink.put(video_frame(frame, capture_time))
-
-    return put
-
-
-def audio_into(sink: AudioSink) -> Callable[[av.VideoFrame | av.AudioFrame, float], None]:
-    def put(frame: av.VideoFrame | av.AudioFrame, capture_time: float) -> None:
-        assert isinstance(frame, av.AudioFrame)
-        sink.put(audio_frame(frame, capture_time))
-
-    return put
+IncomingTrack = IncomingAudio | IncomingVideo

@@ -3,7 +3,18 @@
 
 from collections.abc import Callable
 
-from callagent.ports import EncodedFrame, EncodedStream, NetworkReport
+from callagent.ports import (
+    UNTRACED,
+    Clock,
+    Codec,
+    Drop,
+    EncodedFrame,
+    EncodedStream,
+    MonotonicClock,
+    NetworkReport,
+    Stage,
+    Tracer,
+)
 from callagent.rtc.feedback import ReportFilter
 from callagent.rtc.packing import RtpTimestamps, make_packer
 from callagent.rtc.send_queue import SendQueue
@@ -16,8 +27,20 @@ class OutgoingTrack:
     a key frame waits when it does.
     """
 
-    def __init__(self, stream: EncodedStream, subscriber: str, capacity: int) -> None:
+    def __init__(
+        self,
+        stream: EncodedStream,
+        subscriber: str,
+        capacity: int,
+        clock: Clock | None = None,
+        tracer: Tracer = UNTRACED,
+    ) -> None:
+        """`tracer` hears of pictures only."""
         self.codec = stream.codec
+        self._clock = clock or MonotonicClock()
+        self._tracer = tracer if stream.codec is not Codec.OPUS else UNTRACED
+        self._handed_at: float | None = None
+        self._told_dropped = 0
         self.frames_sent = 0
         self.last_report: dict[str, float] = {}
         self._stream = stream
@@ -33,11 +56,25 @@ class OutgoingTrack:
         return self._queue.dropped
 
     async def next_frame(self) -> tuple[list[bytes], int]:
+        if self._tracer.on:
+            self._trace_sent()
         frame: EncodedFrame = await self._queue.get()
+        if self._tracer.on:
+            self._tracer.took(Stage.QUEUED, self._queue.waited_s)
+            self._handed_at = self._clock.now()
         payloads = self._pack(frame.payload)
         self.frames_sent += 1
         self._reports.sent(frame.capture_time, sum(map(len, payloads)))
         return payloads, self._timestamps.stamp(frame.capture_time)
+
+    def _trace_sent(self) -> None:
+        """Asked for the next frame: the one before has left."""
+        handed_at, self._handed_at = self._handed_at, None
+        if handed_at is not None:
+            self._tracer.took(Stage.SENT, self._clock.now() - handed_at)
+        for _ in range(self._queue.dropped - self._told_dropped):
+            self._tracer.dropped(Drop.BACKLOG)
+        self._told_dropped = self._queue.dropped
 
     def on_key_frame_request(self) -> None:
         if self._unsubscribe is not None:

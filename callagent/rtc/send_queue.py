@@ -26,10 +26,13 @@ class SendQueue:
         self._filled = asyncio.Event()
         self._lock = threading.Lock()
         self._frames: deque[EncodedFrame] = deque()
+        self._put_at: deque[float] = deque()
         self._waiting_for_key = True
         self._key_wanted = False
         self._closed = False
         self.dropped = 0
+        self.waited_s = 0.0
+        """Of the frame that was got last."""
 
     def put(self, frame: EncodedFrame) -> None:
         with self._lock:
@@ -45,7 +48,7 @@ class SendQueue:
             self._filled.clear()
             with self._lock:
                 wanted, self._key_wanted = self._key_wanted, False
-                frame = self._frames.popleft() if self._frames else None
+                frame = self._pop() if self._frames else None
             if wanted:
                 self._need_key_frame()
             if frame is not None:
@@ -57,6 +60,7 @@ class SendQueue:
         with self._lock:
             self._closed = True
             self._frames.clear()
+            self._put_at.clear()
 
     def _offer(self, frame: EncodedFrame) -> None:
         if self._waiting_for_key and not frame.key:
@@ -65,13 +69,18 @@ class SendQueue:
         self._waiting_for_key = self._key_wanted = False
         if len(self._frames) < self._capacity or self._make_room(frame):
             self._frames.append(frame)
+            self._put_at.append(self._loop.time())
+
+    def _pop(self) -> EncodedFrame:
+        self.waited_s = self._loop.time() - self._put_at.popleft()
+        return self._frames.popleft()
 
     def _make_room(self, frame: EncodedFrame) -> bool:
         """Drop up to the next key frame, be it the one that comes; False when there is none at all."""
-        self._frames.popleft()
+        self._pop()
         self.dropped += 1
         while self._frames and not self._frames[0].key:
-            self._frames.popleft()
+            self._pop()
             self.dropped += 1
         if self._frames or frame.key:
             return True

@@ -16,6 +16,7 @@ from aiortc import (
 from aiortc.exceptions import InvalidAccessError, InvalidStateError, OperationError
 
 from callagent.ports import (
+    UNTRACED,
     Candidate,
     Clock,
     IceServer,
@@ -25,10 +26,13 @@ from callagent.ports import (
     PeerKey,
     RemoteMedia,
     SessionDescription,
+    Tracer,
 )
+from callagent.rtc import aioice_compat, sdp, transport_cc
 from callagent.rtc import aiortc_compat as compat
-from callagent.rtc import sdp
 from callagent.rtc.candidates import RemoteCandidates
+from callagent.rtc.congestion.controller import CongestionController
+from callagent.rtc.h264_level import with_level
 from callagent.rtc.liveness import Liveness
 from callagent.rtc.settings import RtcSettings
 from callagent.rtc.tracks import SessionTracks
@@ -58,17 +62,20 @@ class WebRtcSession:
         remote: RemoteMedia,
         settings: RtcSettings,
         clock: Clock,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         self._peer = peer
         self._listener = listener
         self._settings = settings
         self._state = MediaSessionState.NEW
-        self._tracks = SessionTracks(peer, own_user_id, local, remote, settings, clock, listener)
+        self._tracks = SessionTracks(peer, own_user_id, local, remote, settings, clock, listener, tracer)
         # An explicit list: aiortc's default is a public STUN server.
         servers = [RTCIceServer(list(s.urls), s.username, s.credential) for s in ice_servers]
         configuration = RTCConfiguration(iceServers=servers, bundlePolicy=RTCBundlePolicy.MAX_BUNDLE)
         self._connection = RTCPeerConnection(configuration)
         self._connection.on("connectionstatechange", self._on_connection_state)
+        controller = CongestionController(settings.start_bps, settings.min_bps, settings.max_bps)
+        self._congestion = transport_cc.TransportCc(controller, clock, self._tracks.on_available)
         self._connect_tasks = compat.own_connect_tasks(self._connection)
         self._candidates = RemoteCandidates(self._connection)
         self._liveness = Liveness(self._connection, settings, self._fail)
@@ -83,6 +90,10 @@ class WebRtcSession:
     @property
     def state(self) -> MediaSessionState:
         return self._state
+
+    @property
+    def local_address(self) -> str | None:
+        return compat.local_address(self._connection)
 
     async def create_offer(self) -> SessionDescription:
         """Raises ValueError when the session has had a description already, or is closed."""
@@ -103,7 +114,8 @@ class WebRtcSession:
 
     async def statistics(self) -> dict[str, float | int | str]:
         """See `callagent.rtc.statistics`; first frames in seconds since the first description was begun."""
-        return {"state": str(self._state)} | await self._tracks.figures(self._connection)
+        figures = await self._tracks.figures(self._connection)
+        return {"state": str(self._state)} | figures | self._congestion.figures()
 
     async def close(self) -> None:
         self._begin_close()
@@ -135,7 +147,9 @@ class WebRtcSession:
         self._begin_connecting()
         for kind in ("audio", "video"):
             self._add_transceiver(kind)
-        await self._connection.setLocalDescription(await self._connection.createOffer())
+        offer = await self._connection.createOffer()
+        offer_sdp = transport_cc.offer(offer.sdp)
+        await self._connection.setLocalDescription(RTCSessionDescription(offer_sdp, "offer"))
         return self._local_description("offer")
 
     async def _create_answer(self, offer: SessionDescription) -> SessionDescription:
@@ -159,16 +173,20 @@ class WebRtcSession:
     def _add_transceiver(self, kind: sdp.Kind) -> None:
         transceiver = self._connection.addTransceiver(kind, direction="sendrecv")
         transceiver.setCodecPreferences(sdp.codec_preferences(kind, self._settings.video_codecs))
-        compat.tune_gathering(transceiver, self._settings.gather_timeout_s)
+        aioice_compat.tune_gathering(transceiver, self._settings.gather_timeout_s)
+        aioice_compat.patient_consent(transceiver)
+        compat.drop_what_makes_no_sense(transceiver)
         self._tracks.add_transceiver(kind, transceiver)
 
     async def _set_remote(self, remote: sdp.RemoteDescription, description: SessionDescription) -> None:
         await self._connection.setRemoteDescription(RTCSessionDescription(remote.sdp, description.type))
+        self._congestion.accept(remote.sdp, self._connection.getTransceivers())
         self._tracks.start_receiving(description.tracks)
         await self._candidates.start(remote)
 
     def _local_description(self, type_: Literal["offer", "answer"]) -> SessionDescription:
-        return SessionDescription(type_, self._connection.localDescription.sdp, self._tracks.announced())
+        text = with_level(self._connection.localDescription.sdp, self._settings.h264_level)
+        return SessionDescription(type_, text, self._tracks.announced())
 
     # State
 
@@ -214,15 +232,33 @@ class WebRtcSession:
     async def _close(self) -> None:
         self._liveness.stop()
         self._tracks.stop_sending()
+        release = asyncio.get_running_loop().create_task(self._release(), name="rtc-release")
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await asyncio.gather(*self._negotiating, return_exceptions=True)
-                await self._candidates.close()
-                await compat.close_connection(self._connection, self._connect_tasks)
+                await asyncio.shield(release)
         except TimeoutError:
+            # Cancelled half-way, the connection's threads and sockets would stay for ever.
+            _releasing.add(release)
+            release.add_done_callback(_released)
             logger.warning(
                 "media with %s, epoch %d did not close in time", self._peer.user_id, self._peer.epoch
             )
         finally:
             await self._tracks.close()
             self._set_state(MediaSessionState.CLOSED)
+
+    async def _release(self) -> None:
+        await asyncio.gather(*self._negotiating, return_exceptions=True)
+        await self._candidates.close()
+        await self._congestion.close()
+        await compat.close_connection(self._connection, self._connect_tasks)
+
+
+_releasing: set[asyncio.Task[None]] = set()
+"""Connections that are still being given back after their session told that it is closed."""
+
+
+def _released(task: asyncio.Task[None]) -> None:
+    _releasing.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("a connection was not given back: %s", error)

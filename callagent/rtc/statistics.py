@@ -1,5 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A session's figures, flat, as `ports.MediaSession.statistics` gives them."""
+"""A session's figures, flat, as `ports.MediaSession.statistics` gives them.
+
+Of what comes in: `audio_frames_received` are packets of 20 ms, `video_frames_received`
+complete pictures, both before decoding; `video_retransmissions_asked` single packets,
+`video_key_frames_asked` PLI sent. To these come the figures of the sinks, each with
+`audio_` or `video_` before its name (`callagent.media.playout`): `video_frames_decoded`,
+`video_frames_dropped_late`, `_behind`, `_broken`, `video_decode_ms`,
+`video_playout_delay_ms`, `video_freezes`, `video_freezes_s`.
+"""
 
 from collections.abc import Mapping
 
@@ -64,15 +72,22 @@ def outgoing_figures(outgoing: Mapping[Kind, OutgoingTrack]) -> Figures:
         figures[f"{kind}_frames_dropped"] = track.frames_dropped
         for name, value in track.last_report.items():
             figures[f"{kind}_remote_{name}"] = value
-    round_trips = [
-        track.last_report["round_trip_s"]
-        for track in outgoing.values()
-        if "round_trip_s" in track.last_report
-    ]
-    if round_trips:
-        figures["round_trip_s"] = min(round_trips)
+    round_trip = round_trip_s(outgoing)
+    if round_trip is not None:
+        figures["round_trip_s"] = round_trip
     return figures
 
 
+def round_trip_s(outgoing: Mapping[Kind, OutgoingTrack]) -> float | None:
+    """The shortest that the other side's reports told; None before the first."""
+    reports = [track.last_report for track in outgoing.values()]
+    return min((report["round_trip_s"] for report in reports if "round_trip_s" in report), default=None)
+
+
 def incoming_figures(incoming: Mapping[Kind, IncomingTrack]) -> Figures:
-    return {f"{kind}_frames_received": track.frames for kind, track in incoming.items()}
+    """What was handed to each sink, and what the sink says of it."""
+    figures: Figures = {}
+    for kind, track in incoming.items():
+        figures[f"{kind}_frames_received"] = track.frames
+        figures |= {f"{kind}_{name}": value for name, value in track.figures().items()}
+    return figures

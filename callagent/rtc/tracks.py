@@ -8,19 +8,22 @@ from functools import partial
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
 from callagent.ports import (
+    UNTRACED,
     Clock,
     Codec,
     EncodedStream,
     Layer,
     LocalMedia,
     MediaSessionListener,
+    NetworkReport,
     PeerKey,
     RemoteMedia,
+    Tracer,
     TrackInfo,
     TrackSource,
 )
 from callagent.rtc import aiortc_compat as compat
-from callagent.rtc.incoming import IncomingTrack, audio_into, video_into
+from callagent.rtc.incoming import IncomingAudio, IncomingTrack, IncomingVideo
 from callagent.rtc.outgoing import OutgoingTrack
 from callagent.rtc.sdp import Kind
 from callagent.rtc.settings import RtcSettings
@@ -30,6 +33,7 @@ from callagent.rtc.statistics import (
     connection_figures,
     incoming_figures,
     outgoing_figures,
+    round_trip_s,
 )
 
 logger = logging.getLogger(__name__)
@@ -71,7 +75,9 @@ class SessionTracks:
         settings: RtcSettings,
         clock: Clock,
         listener: MediaSessionListener,
+        tracer: Tracer = UNTRACED,
     ) -> None:
+        self._tracer = tracer
         self._peer = peer
         self._own_user_id = own_user_id
         self._local = local
@@ -92,11 +98,6 @@ class SessionTracks:
 
     def add_transceiver(self, kind: Kind, transceiver: RTCRtpTransceiver) -> None:
         """Before the descriptions are set."""
-        compat.ignore_bye(transceiver.receiver)
-        if kind == "video":
-            compat.release_on_marker(transceiver.receiver, self._settings.video_decode_frames)
-        else:
-            compat.bound_decoder(transceiver.receiver, self._settings.audio_play_frames)
         self._transceivers[kind] = transceiver
 
     def announced(self) -> tuple[TrackInfo, ...]:
@@ -108,19 +109,22 @@ class SessionTracks:
         )
 
     def start_receiving(self, announced: Iterable[TrackInfo]) -> None:
-        """The remote description is set: read what it sends into the sinks the agent gives."""
+        """The remote description is set: give what it sends to the sinks the agent gives."""
         for kind, transceiver in self._transceivers.items():
-            track = transceiver.receiver.track
-            if track is None or transceiver.mid is None or kind in self._incoming:
+            if transceiver.receiver.track is None or transceiver.mid is None or kind in self._incoming:
                 continue
             info = announced_track(kind, transceiver.mid, self._peer.user_id, announced)
+            on_first_frame = partial(self._on_first_frame, kind)
             if kind == "video":
-                compat.bound_track(track, self._settings.video_play_frames)
-                put = video_into(self._remote.video_sink(self._peer, info))
+                video = IncomingVideo(
+                    transceiver.receiver, self._clock, on_first_frame, self._round_trip, self._tracer
+                )
+                video.start(self._remote.video_sink(self._peer, info, video))
+                self._incoming[kind] = video
             else:
-                compat.bound_track(track, self._settings.audio_play_frames)
-                put = audio_into(self._remote.audio_sink(self._peer, info))
-            self._incoming[kind] = IncomingTrack(track, put, self._clock, partial(self._on_first_frame, kind))
+                audio = IncomingAudio(transceiver.receiver, self._clock, on_first_frame)
+                audio.start(self._remote.audio_sink(self._peer, info, audio))
+                self._incoming[kind] = audio
 
     def start_sending(self) -> None:
         """Both descriptions are set: subscribe to what the other side wants to receive."""
@@ -129,9 +133,15 @@ class SessionTracks:
             if codec is None or transceiver.currentDirection not in ("sendrecv", "sendonly"):
                 continue
             stream, capacity = self._stream(kind, codec)
-            outgoing = OutgoingTrack(stream, self._subscriber, capacity)
+            outgoing = OutgoingTrack(stream, self._subscriber, capacity, self._clock, self._tracer)
             self._outgoing[kind] = outgoing
             compat.send_from(transceiver.sender, outgoing)
+            compat.keep_sent_packets(transceiver.sender, self._clock)
+
+    def on_available(self, bps: int) -> None:
+        """What the way carries besides sound, as the congestion control has it."""
+        if "video" in self._outgoing:
+            self._outgoing["video"].on_report(NetworkReport(available_bps=bps))
 
     def stop_sending(self) -> None:
         """Leave the streams, so that nothing is encoded for a dead connection. Idempotent."""
@@ -163,8 +173,12 @@ class SessionTracks:
 
     def _stream(self, kind: Kind, codec: Codec) -> tuple[EncodedStream, int]:
         if kind == "video":
-            return self._local.video(codec, Layer.HIGH), self._settings.video_send_frames
+            return self._local.video(codec, None), self._settings.video_send_frames
         return self._local.audio(), self._settings.audio_send_packets
+
+    def _round_trip(self) -> float | None:
+        """Seconds, by the newest receiver report of the other side."""
+        return round_trip_s(self._outgoing)
 
     def _on_first_frame(self, kind: Kind) -> None:
         self._first_frames_s[kind] = self._clock.now() - self._began

@@ -12,8 +12,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from callagent.media.playout.video import VideoPlayout
 from callagent.ports import (
-    AudioFrame,
     Codec,
     EncodedFrame,
     EncodedSink,
@@ -22,6 +22,9 @@ from callagent.ports import (
     MediaSessionState,
     NetworkReport,
     PeerKey,
+    ReceivedPacket,
+    ReceivedPicture,
+    ReceiverControl,
     TrackInfo,
     VideoFrame,
 )
@@ -79,6 +82,8 @@ class TestStream:
         self._stop = threading.Event()
         self._force = True
         self.paused = False
+        self.force_ignored = False
+        """Answers no key frame request."""
         self.key_requests: list[str] = []
         self.reports: list[tuple[str, NetworkReport]] = []
         self.keys_made = 0
@@ -130,7 +135,7 @@ class TestStream:
             if self.paused:
                 continue
             captured = time.monotonic()
-            force, self._force = self._force, False
+            force, self._force = self._force and not self.force_ignored, False
             for payload, key in self._encode(force):
                 self.keys_made += key
                 frame = EncodedFrame(self._codec, Layer.HIGH, key, captured, memoryview(payload))
@@ -193,7 +198,7 @@ class LocalParts:
     def __init__(self) -> None:
         self.streams: dict[Codec, TestStream] = {}
 
-    def video(self, codec: Codec, layer: Layer) -> EncodedStream:
+    def video(self, codec: Codec, layer: Layer | None) -> EncodedStream:
         return self.streams.setdefault(codec, video_stream(codec))
 
     def audio(self) -> EncodedStream:
@@ -217,13 +222,40 @@ class VideoRecord:
 
 
 class AudioRecord:
-    def __init__(self) -> None:
-        self.frames = 0
-        self.last: AudioFrame | None = None
+    """A `PacketSink` that decodes."""
 
-    def put(self, frame: AudioFrame) -> None:
-        self.frames += 1
-        self.last = frame
+    def __init__(self, control: ReceiverControl) -> None:
+        self.frames = 0
+        self.last: av.AudioFrame | None = None
+        self.packets: list[ReceivedPacket] = []
+        self._control = control
+        decoder = av.CodecContext.create("libopus", "r")
+        assert isinstance(decoder, av.AudioCodecContext)
+        decoder.sample_rate, decoder.layout, decoder.format = 48000, "stereo", "s16"
+        self._decoder = decoder
+
+    def put(self, packet: ReceivedPacket) -> None:
+        self.packets.append(packet)
+        for frame in self._decoder.decode(av.Packet(packet.payload)):
+            self.frames += 1
+            self.last = frame
+            self._control.first_frame()
+
+    def figures(self) -> dict[str, float | int]:
+        return {"frames_decoded": self.frames}
+
+
+class RecordedVideo(VideoPlayout):
+    """The real playout, which also keeps what it was given."""
+
+    def __init__(self, record: VideoRecord, control: ReceiverControl) -> None:
+        super().__init__(record, control)
+        self.control = control
+        self.pictures: list[ReceivedPicture] = []
+
+    def put(self, picture: ReceivedPicture) -> None:
+        self.pictures.append(picture)
+        super().put(picture)
 
 
 class RemoteParts:
@@ -232,19 +264,27 @@ class RemoteParts:
     def __init__(self) -> None:
         self.video: dict[PeerKey, VideoRecord] = {}
         self.audio: dict[PeerKey, AudioRecord] = {}
+        self.playouts: dict[PeerKey, RecordedVideo] = {}
         self.tracks: list[TrackInfo] = []
         self.released: list[PeerKey] = []
 
-    def video_sink(self, peer: PeerKey, track: TrackInfo) -> VideoRecord:
+    def video_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> RecordedVideo:
         self.tracks.append(track)
-        return self.video.setdefault(peer, VideoRecord())
+        record = self.video[peer] = VideoRecord()
+        self.playouts[peer] = RecordedVideo(record, control)
+        return self.playouts[peer]
 
-    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> AudioRecord:
+    def audio_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> AudioRecord:
         self.tracks.append(track)
-        return self.audio.setdefault(peer, AudioRecord())
+        self.audio[peer] = AudioRecord(control)
+        return self.audio[peer]
 
     def release(self, peer: PeerKey) -> None:
         self.released.append(peer)
+        playout = self.playouts.pop(peer, None)
+        if playout is not None:
+            playout.close()
+            assert playout.wait_closed(5)
 
 
 class Listener:

@@ -3,35 +3,55 @@
 
 import asyncio
 import inspect
-import queue
+import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
-import aioice.ice
+import aioice
 import pytest
+from aioice import stun
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.jitterbuffer import JitterBuffer
-from aiortc.mediastreams import MediaStreamError
-from aiortc.rtcdtlstransport import RTCDtlsTransport
-from aiortc.rtcrtpparameters import RTCRtpCodecParameters
-from aiortc.rtcrtpreceiver import RemoteStreamTrack, decoder_worker
+from aiortc.rtcdtlstransport import RTCDtlsTransport, RtpRouter
+from aiortc.rtcrtpparameters import (
+    RTCRtpCodecParameters,
+    RTCRtpDecodingParameters,
+    RTCRtpHeaderExtensionParameters,
+    RTCRtpParameters,
+    RTCRtpReceiveParameters,
+    RTCRtpRtxParameters,
+    RTCRtpSendParameters,
+)
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
 from aiortc.rtp import (
     RTCP_PSFB_APP,
     RTCP_PSFB_FIR,
     RTCP_PSFB_PLI,
+    RTP_HISTORY_SIZE,
     RtcpByePacket,
     RtcpPsfbPacket,
     RtcpReceiverInfo,
     RtcpRrPacket,
+    RtcpSenderInfo,
+    RtcpSrPacket,
     RtpPacket,
     pack_remb_fci,
+    wrap_rtx,
 )
 
 from callagent.ports import NetworkReport
+from callagent.rtc import aioice_compat, congestion_compat
 from callagent.rtc import aiortc_compat as compat
-from callagent.rtc.receive_queues import ReceivedFrame
+from callagent.rtc.consent import keep_consent
+from callagent.rtc.header_extension import with_extension
+from callagent.rtc.overriding import CompatError, override, private, replace_private
+from callagent.rtc.transport_cc import URI as TRANSPORT_CC_URI
 
 
 def parameters(function: Callable[..., object]) -> list[str]:
@@ -81,7 +101,8 @@ def test_signatures() -> None:
         "timeout",
     ]
     assert parameters(aioice.ice.get_host_addresses) == ["use_ipv4", "use_ipv6"]
-    assert parameters(decoder_worker) == ["loop", "input_q", "output_q", "decode_error"]
+    assert parameters(RTCRtpReceiver.receive) == ["self", "parameters"]
+    assert parameters(RTCRtpSender._retransmit) == ["self", "sequence_number"]
 
 
 async def test_sender_sends_what_the_source_gives(transceiver: RTCRtpTransceiver) -> None:
@@ -91,7 +112,7 @@ async def test_sender_sends_what_the_source_gives(transceiver: RTCRtpTransceiver
     assert (frame.payloads, frame.timestamp) == ([b"one", b"two"], 1 << 40)
     transceiver.sender._enabled = False
     assert await transceiver.sender._next_encoded_frame(RTCRtpCodecParameters("video/H264", 90000)) is None
-    assert compat.private(transceiver.sender, RTCRtpSender, "__encoder") is None
+    assert private(transceiver.sender, RTCRtpSender, "__encoder") is None
 
 
 @pytest.mark.parametrize("fmt", [RTCP_PSFB_PLI, RTCP_PSFB_FIR])
@@ -116,80 +137,194 @@ async def test_reports_reach_the_source(transceiver: RTCRtpTransceiver) -> None:
     assert source.reports == [NetworkReport(available_bps=300_000), NetworkReport(fraction_lost=0.25)]
 
 
-async def test_the_video_receiver_decodes_through_our_buffer_and_queue(
-    transceiver: RTCRtpTransceiver,
-) -> None:
-    receiver = transceiver.receiver
-    decoder_queue = compat.release_on_marker(receiver, 5)
-    codec = RTCRtpCodecParameters("video/VP8", 90000, payloadType=97)
-    compat.private(receiver, RTCRtpReceiver, "__codecs")[97] = codec
-    # A stand-in for the running decoder, so that what it would be given can be looked at.
-    compat.replace_private(receiver, RTCRtpReceiver, "__decoder_thread", threading.Thread())
-    payloads = [b"\x10\x00key", b"\x10\x01delta", b"\x10\x01more"]
-    for number in (0, 2, 1):
-        packet = RtpPacket(97, marker=1, sequence_number=number, timestamp=5000 + 3000 * number)
-        packet.payload = payloads[number]
-        await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
-    items = [decoder_queue.get_nowait() for _ in range(3)]
-    assert [(item[0], item[1].data, item[1].timestamp) for item in items if item is not None] == [
-        (codec, payload[1:], 3000 * number) for number, payload in enumerate(payloads)
-    ]
-    compat.replace_private(receiver, RTCRtpReceiver, "__decoder_thread", None)
+class Consumer:
+    def __init__(self) -> None:
+        self.packets: list[tuple[str, int, int, bytes]] = []
+        self.reports: list[tuple[int, int, int]] = []
+
+    def on_packet(self, codec: str, packet: RtpPacket, data: bytes) -> None:
+        self.packets.append((codec, packet.ssrc, packet.sequence_number, data))
+
+    def on_sender_report(self, ssrc: int, ntp_timestamp: int, rtp_timestamp: int) -> None:
+        self.reports.append((ssrc, ntp_timestamp, rtp_timestamp))
 
 
-async def test_a_decoder_that_is_behind_asks_for_a_key_frame(
+VP8 = RTCRtpCodecParameters("video/VP8", 90000, payloadType=97)
+RTX = RTCRtpCodecParameters("video/rtx", 90000, payloadType=98, parameters={"apt": 97})
+RECEIVED = RTCRtpReceiveParameters(
+    codecs=[VP8, RTX],
+    encodings=[RTCRtpDecodingParameters(ssrc=77, payloadType=97, rtx=RTCRtpRtxParameters(ssrc=78))],
+)
+
+
+def vp8_packet(number: int) -> RtpPacket:
+    packet = RtpPacket(97, marker=1, sequence_number=number, timestamp=3000 * number)
+    packet.ssrc, packet.payload = 77, b"\x10\x01" + bytes((number,))
+    return packet
+
+
+async def test_a_receiver_gives_its_packets_to_the_consumer_and_starts_no_thread(
     transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver = transceiver.receiver
-    decoder_queue = compat.release_on_marker(receiver, 1)
-    codec = RTCRtpCodecParameters("video/VP8", 90000, payloadType=97)
-    compat.private(receiver, RTCRtpReceiver, "__codecs")[97] = codec
-    asked: list[int] = []
+    receiver, consumer, threads = transceiver.receiver, Consumer(), set(threading.enumerate())
+    asked: list[tuple[int, list[int]]] = []
 
-    async def send_rtcp_pli(media_ssrc: int) -> None:
-        asked.append(media_ssrc)
+    async def send_rtcp_nack(media_ssrc: int, lost: list[int]) -> None:
+        asked.append((media_ssrc, lost))
 
-    monkeypatch.setattr(receiver, "_send_rtcp_pli", send_rtcp_pli)
-    for number in range(2):
-        decoder_queue.put((codec, ReceivedFrame(b"", number, key=number == 0)))
-    packet = RtpPacket(97, marker=1, sequence_number=1, timestamp=1)
-    packet.ssrc, packet.payload = 77, b"\x10\x00key"
-    await receiver._handle_rtp_packet(packet, arrival_time_ms=0)
-    assert asked == [77]
-
-
-async def test_audio_decoder_queue_is_replaced(connection: RTCPeerConnection) -> None:
-    receiver = connection.addTransceiver("audio").receiver
-    assert isinstance(compat.private(receiver, RTCRtpReceiver, "__decoder_queue"), queue.Queue)
-    bounded = compat.bound_decoder(receiver, 3)
-    assert compat.private(receiver, RTCRtpReceiver, "__decoder_queue") is bounded
+    monkeypatch.setattr(receiver, "_send_rtcp_nack", send_rtcp_nack)
+    compat.receive_encoded(receiver, consumer)
+    await receiver.receive(RECEIVED)
+    await receiver._handle_rtp_packet(vp8_packet(0), arrival_time_ms=0)
+    await receiver._handle_rtp_packet(vp8_packet(2), arrival_time_ms=0)
+    assert asked == [(77, [1])]
+    again = wrap_rtx(vp8_packet(1), payload_type=98, sequence_number=5, ssrc=78)
+    await receiver._handle_rtp_packet(again, arrival_time_ms=0)
+    assert consumer.packets == [("VP8", 77, number, b"\x01" + bytes((number,))) for number in (0, 2, 1)]
+    assert set(threading.enumerate()) == threads
+    await receiver.stop()
 
 
-async def test_remote_tracks_are_read_from_our_queue() -> None:
-    track = RemoteStreamTrack("video")
-    frames = compat.bound_track(track, 2)
-    await frames.put(None)
-    assert track._queue is frames
-    with pytest.raises(MediaStreamError):
-        await track.recv()
-    assert track.readyState == "ended"
-    with pytest.raises(compat.CompatError):
-        compat.bound_track(compat.PlaceholderTrack("video"), 2)
+async def test_our_receive_does_what_aiortcs_does_but_for_the_thread(connection: RTCPeerConnection) -> None:
+    """Whatever an upgrade adds to RTCRtpReceiver.receive shows as a difference here."""
+
+    def looks(receiver: RTCRtpReceiver) -> dict[str, str]:
+        # Values that are tasks, functions and the like are alike when their types are.
+        return {
+            name: repr(value) if isinstance(value, dict | bool | int | None) else type(value).__name__
+            for name, value in vars(receiver).items()
+        }
+
+    stock, ours = (connection.addTransceiver("video").receiver for _ in range(2))
+    for receiver in (stock, ours):
+        receiver._track = RemoteStreamTrack("video")
+    before = looks(stock)
+    compat.receive_encoded(ours, Consumer())
+    for receiver in (stock, ours):
+        await receiver.receive(RECEIVED)
+        await receiver.receive(RECEIVED)
+    changed = {name for name, look in looks(stock).items() if before.get(name) != look}
+    thread = "_RTCRtpReceiver__decoder_thread"
+    assert thread in changed
+    assert {name: looks(ours)[name] for name in changed - {thread}} == {
+        name: looks(stock)[name] for name in changed - {thread}
+    }
+    assert looks(ours)[thread] == "None"
+    router = ours.transport._rtp_router
+    assert {stock, ours} <= router.receivers
+    for receiver in (stock, ours):
+        await receiver.stop()
+    assert not {stock, ours} & router.receivers
 
 
-async def test_bye_does_not_end_the_decoder(transceiver: RTCRtpTransceiver) -> None:
-    receiver = transceiver.receiver
-    compat.ignore_bye(receiver)
-    items = compat.bound_decoder(receiver, 3)
-    await receiver._handle_rtcp_packet(RtcpByePacket(sources=[1]))
-    assert items.empty()
+async def test_what_the_consumer_fails_at_does_not_end_the_transport(
+    transceiver: RTCRtpTransceiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken(Consumer):
+        def on_packet(self, codec: str, packet: RtpPacket, data: bytes) -> None:
+            raise LookupError
+
+    compat.receive_encoded(transceiver.receiver, Broken())
+    await transceiver.receiver.receive(RECEIVED)
+    await transceiver.receiver._handle_rtp_packet(vp8_packet(0), arrival_time_ms=0)
+    assert "could not be used" in caplog.text
+
+
+async def test_sender_reports_reach_the_consumer_and_bye_ends_nothing(transceiver: RTCRtpTransceiver) -> None:
+    receiver, consumer = transceiver.receiver, Consumer()
+    compat.receive_encoded(receiver, consumer)
+    await receiver.receive(RECEIVED)
+    info = RtcpSenderInfo(ntp_timestamp=9 << 32, rtp_timestamp=4000, packet_count=1, octet_count=1)
+    await receiver._handle_rtcp_packet(RtcpSrPacket(ssrc=77, sender_info=info))
+    await receiver._handle_rtcp_packet(RtcpByePacket(sources=[77]))
+    assert consumer.reports == [(77, 9 << 32, 4000)]
+    await receiver._handle_rtp_packet(vp8_packet(0), arrival_time_ms=0)
+    assert len(consumer.packets) == 1
+
+
+async def test_missing_packets_are_asked_for_as_ours_says(
+    transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Asks:
+        missing: Sequence[int] = (5, 3)
+
+        def add(self, packet: RtpPacket) -> bool:
+            return packet.sequence_number == 1
+
+    asked: list[list[int]] = []
+
+    async def send_rtcp_nack(media_ssrc: int, lost: list[int]) -> None:
+        asked.append(lost)
+
+    monkeypatch.setattr(transceiver.receiver, "_send_rtcp_nack", send_rtcp_nack)
+    compat.receive_encoded(transceiver.receiver, Consumer(), Asks())
+    await transceiver.receiver.receive(RECEIVED)
+    for number in range(3):
+        await transceiver.receiver._handle_rtp_packet(vp8_packet(number), arrival_time_ms=0)
+    assert asked == [[3, 5]]
+
+
+async def test_picture_loss_is_sent_as_aiortc_does(
+    transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[RtcpPsfbPacket] = []
+
+    async def send_rtcp(packet: RtcpPsfbPacket) -> None:
+        sent.append(packet)
+
+    monkeypatch.setattr(transceiver.receiver, "_send_rtcp", send_rtcp)
+    transceiver.receiver._set_rtcp_ssrc(5)
+    await compat.send_picture_loss(transceiver.receiver, 77)
+    assert [(packet.fmt, packet.ssrc, packet.media_ssrc) for packet in sent] == [(RTCP_PSFB_PLI, 5, 77)]
+
+
+class Time:
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def now(self) -> float:
+        return self.seconds
+
+
+async def test_a_sender_sends_again_what_is_less_than_a_second_old(
+    transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender, clock = transceiver.sender, Time()
+    sent: list[int] = []
+
+    async def send_rtp(data: bytes) -> None:
+        sent.append(RtpPacket.parse(data).sequence_number)
+
+    monkeypatch.setattr(sender.transport, "_send_rtp", send_rtp)
+    compat.keep_sent_packets(sender, clock)
+    history = private(sender, RTCRtpSender, "__rtp_history")
+    # As aiortc's _run_rtp does: 300 packets within 1.5 s.
+    for number in range(300):
+        clock.seconds = 100 + number * 0.005
+        history[number % RTP_HISTORY_SIZE] = vp8_packet_numbered(number)
+    for number in (97, 150, 299, 300):
+        await sender._retransmit(number)
+    assert sent == [150, 299]
+    assert 200 <= len(history) <= 202
+
+
+def vp8_packet_numbered(number: int) -> RtpPacket:
+    packet = RtpPacket(97, sequence_number=number)
+    packet.ssrc, packet.payload = 77, b"x"
+    return packet
+
+
+async def test_packets_are_recorded_where_retransmissions_are_looked_up() -> None:
+    """The running sender writes the history that `_retransmit` reads, both by these names."""
+    for method in (RTCRtpSender._run_rtp, RTCRtpSender._retransmit):
+        assert "__rtp_history" in inspect.getsource(method)
 
 
 async def test_gathering_waits_as_told_and_falls_back_to_loopback(
     connection: RTCPeerConnection, transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [])
-    compat.tune_gathering(transceiver, 0.05)
+    aioice_compat.tune_gathering(transceiver, 0.05)
     ice = transceiver.receiver.transport.transport._connection
     # Discarded (RFC 863): a STUN server that never answers.
     ice.stun_server = ("127.0.0.1", 9)
@@ -200,10 +335,75 @@ async def test_gathering_waits_as_told_and_falls_back_to_loopback(
     assert [candidate.host for candidate in ice.local_candidates] == ["127.0.0.1"]
 
 
+async def test_all_that_waits_in_a_socket_is_read_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda use_ipv4, use_ipv6: [])
+    end = aioice.Connection(ice_controlling=True)
+    aioice_compat.tune_gathering(_transceiver_of(end), 0.05)
+    received: list[bytes] = []
+    monkeypatch.setattr(end, "data_received", lambda data, component: received.append(data))
+    try:
+        await end.gather_candidates()
+        (candidate,) = end.local_candidates
+        sent = [bytes((0x80, number)) * 100 for number in range(8)]
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+            for datagram in sent:
+                other.sendto(datagram, (candidate.host, candidate.port))
+        async with asyncio.timeout(5):
+            while not received:
+                await asyncio.sleep(0)
+        assert received == sent
+    finally:
+        await end.close()
+
+
+@pytest.mark.parametrize(("delay_s", "lives"), [(0.7, True), (None, False)])
+async def test_consent_outlives_a_slow_network_and_ends_with_a_dead_one(
+    delay_s: float | None, lives: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`delay_s`: of every answer; None: none comes. Over real sockets."""
+    monkeypatch.setattr(aioice_compat, "keep_consent", partial(keep_consent, interval_s=0.1, expires_s=1.5))
+    async with AsyncExitStack() as stack:
+        ends = [aioice.Connection(ice_controlling=controlling) for controlling in (True, False)]
+        for end in ends:
+            stack.push_async_callback(end.close)
+            await end.gather_candidates()
+        for own, other in (ends, ends[::-1]):
+            for candidate in own.local_candidates:
+                await other.add_remote_candidate(candidate)
+            await other.add_remote_candidate(None)
+            other.remote_username, other.remote_password = own.local_username, own.local_password
+        asking, answering = ends
+        # Only the way to a connection inside its transceiver is missing here.
+        aioice_compat.patient_consent(_transceiver_of(asking))
+        await asyncio.gather(asking.connect(), answering.connect())
+        loop = asyncio.get_running_loop()
+        (pair,) = answering._nominated.values()
+        answer = pair.protocol.send_stun
+
+        def answer_late(message: stun.Message, address: tuple[str, int]) -> None:
+            if delay_s is not None:
+                loop.call_later(delay_s, answer, message, address)
+
+        monkeypatch.setattr(pair.protocol, "send_stun", answer_late)
+        receiving = asyncio.create_task(asking.recvfrom())
+        done, _ = await asyncio.wait([receiving], timeout=4.0)
+        assert bool(done) is not lives
+        if done:
+            with pytest.raises(ConnectionError):
+                receiving.result()
+        else:
+            receiving.cancel()
+
+
+def _transceiver_of(connection: aioice.Connection) -> Any:
+    transport = SimpleNamespace(transport=SimpleNamespace(_connection=connection))
+    return SimpleNamespace(receiver=SimpleNamespace(transport=transport))
+
+
 async def test_what_close_waits_for_is_there(
     connection: RTCPeerConnection, transceiver: RTCRtpTransceiver
 ) -> None:
-    assert compat.private(connection, RTCPeerConnection, "__closeTask") is None
+    assert private(connection, RTCPeerConnection, "__closeTask") is None
     transport = transceiver.receiver.transport
     assert isinstance(transport, RTCDtlsTransport)
     assert transport._task is None
@@ -220,7 +420,120 @@ async def test_what_close_waits_for_is_there(
 
 
 def test_a_missing_attribute_is_told() -> None:
-    with pytest.raises(compat.CompatError):
-        compat.private(object(), RTCRtpSender, "__rtt")
-    with pytest.raises(compat.CompatError):
-        compat.override(object(), "_send_keyframe", lambda: None)
+    with pytest.raises(CompatError):
+        private(object(), RTCRtpSender, "__rtt")
+    with pytest.raises(CompatError):
+        override(object(), "_send_keyframe", lambda: None)
+
+
+# Congestion control
+
+
+def test_signatures_of_the_transport() -> None:
+    assert parameters(RTCDtlsTransport._send_rtp) == ["self", "data"]
+    assert parameters(RTCDtlsTransport._handle_rtcp_data) == ["self", "data"]
+    assert parameters(RtpRouter.route_rtp) == ["self", "packet"]
+    assert parameters(RtpRouter.route_rtcp) == ["self", "packet"]
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.overrules_remb = False
+        self.sent: list[bytes] = []
+        self.rtcp: list[bytes] = []
+        self.arrived: list[tuple[int, int, int]] = []
+
+    async def send_rtp(self, packet: bytes) -> None:
+        self.sent.append(packet)
+
+    def on_rtcp(self, data: bytes) -> bytes:
+        self.rtcp.append(data)
+        if data == b"broken":
+            raise IndexError
+        return b"" if data == b"mine" else data
+
+    def on_arrival(self, sequence: int, ssrc: int, size: int) -> None:
+        self.arrived.append((sequence, ssrc, size))
+
+
+async def test_a_watcher_stands_between(
+    transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = transceiver.sender.transport
+    really_sent: list[bytes] = []
+    parsed: list[bytes] = []
+
+    async def record(sent: list[bytes], data: bytes) -> None:
+        sent.append(data)
+
+    monkeypatch.setattr(RTCDtlsTransport, "_send_rtp", lambda _self, data: record(really_sent, data))
+    monkeypatch.setattr(RTCDtlsTransport, "_handle_rtcp_data", lambda _self, data: record(parsed, data))
+    watcher = Watcher()
+    send = congestion_compat.watch_transport(transport, watcher)
+    rtp, rtcp = RtpPacket(payload_type=96, payload=b"x").serialize(), bytes(RtcpByePacket([1]))
+    # As aiortc's senders do it.
+    await transceiver.sender.transport._send_rtp(rtp)
+    await transceiver.sender.transport._send_rtp(rtcp)
+    assert (watcher.sent, really_sent) == ([rtp], [rtcp])
+    await send(rtp)
+    assert really_sent == [rtcp, rtp]
+    for data in (b"mine", b"broken", rtcp):
+        await transport._handle_rtcp_data(data)
+    assert (watcher.rtcp, parsed) == ([b"mine", b"broken", rtcp], [rtcp])
+
+
+async def test_a_watcher_sees_what_arrives_and_may_overrule_remb(transceiver: RTCRtpTransceiver) -> None:
+    transport, watcher = transceiver.sender.transport, Watcher()
+    extension = RTCRtpHeaderExtensionParameters(id=4, uri=TRANSPORT_CC_URI)
+    transport._rtp_header_extensions_map.configure(RTCRtpParameters(headerExtensions=[extension]))
+    congestion_compat.watch_transport(transport, watcher)
+    packet = RtpPacket(payload_type=96, ssrc=5, payload=b"abc").serialize()
+    await transport._handle_rtp_data(packet, arrival_time_ms=0)
+    assert watcher.arrived == []
+    await transport._handle_rtp_data(with_extension(packet, 4, b"\x01\x02"), arrival_time_ms=0)
+    assert watcher.arrived == [(0x0102, 5, 3)]
+    sender = transceiver.sender
+    transport._register_rtp_sender(sender, RTCRtpSendParameters())
+    remb = RtcpPsfbPacket(
+        fmt=RTCP_PSFB_APP, ssrc=1, media_ssrc=0, fci=pack_remb_fci(1, [congestion_compat.ssrc(sender)])
+    )
+    pli = RtcpPsfbPacket(fmt=RTCP_PSFB_PLI, ssrc=1, media_ssrc=congestion_compat.ssrc(sender))
+    assert transport._rtp_router.route_rtcp(remb) == {sender}
+    watcher.overrules_remb = True
+    assert transport._rtp_router.route_rtcp(remb) == set()
+    assert transport._rtp_router.route_rtcp(pli) == {sender}
+
+
+async def test_what_aiortc_does_not_negotiate_is_answered(connection: RTCPeerConnection) -> None:
+    offering = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        offering.addTransceiver("video")
+        await connection.setRemoteDescription(await offering.createOffer())
+        (transceiver,) = connection.getTransceivers()
+        congestion_compat.use_header_extension(transceiver, 9, TRANSPORT_CC_URI)
+        congestion_compat.use_rtcp_feedback(transceiver, "transport-cc")
+        answer = (await connection.createAnswer()).sdp.splitlines()
+        assert f"a=extmap:9 {TRANSPORT_CC_URI}" in answer
+        assert [line for line in answer if line.endswith(" transport-cc")] == [
+            f"a=rtcp-fb:{codec.payloadType} transport-cc"
+            for codec in transceiver._codecs
+            if codec.name != "rtx"
+        ]
+        # aiortc's own tables are as they were.
+        assert "transport-cc" not in (await offering.createOffer()).sdp
+    finally:
+        await offering.close()
+
+
+async def test_padding_goes_out_on_the_retransmission_stream(transceiver: RTCRtpTransceiver) -> None:
+    sender = transceiver.sender
+    assert not congestion_compat.can_pad(sender)
+    assert congestion_compat.padding_packet(sender, 100) is None
+    replace_private(sender, RTCRtpSender, "__rtx_payload_type", 97)
+    assert congestion_compat.can_pad(sender)
+    replace_private(sender, RTCRtpSender, "__rtx_sequence_number", 0xFFFF)
+    packets = [RtpPacket.parse(congestion_compat.padding_packet(sender, 224) or b"") for _ in range(2)]
+    assert [packet.sequence_number for packet in packets] == [0xFFFF, 0]
+    for packet in packets:
+        assert (packet.ssrc, packet.payload_type) == (congestion_compat.retransmission_ssrc(sender), 97)
+        assert (packet.payload, packet.padding_size) == (b"", 224)

@@ -1,19 +1,24 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 import random
+from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from callagent.rtc.frame_buffer import (
-    ASK_AGAIN_TICKS,
-    GIVE_UP_TICKS,
+    ASK_AGAIN_S,
+    GIVE_UP_S,
     AssembledFrame,
     FrameBuffer,
     MediaPacket,
 )
 
 FRAME_TICKS = 3000
+FRAME_S = 1 / 32
+"""A binary fraction, so that no sum is off by a rounding."""
+GIVE_UP_FRAMES = int(GIVE_UP_S / FRAME_S)
 
 
 def packets_of(
@@ -28,6 +33,7 @@ def packets_of(
             marker and i == size - 1,
             f"{frame}.{i};".encode(),
             key and i == 0,
+            arrival_time=1000 + frame * FRAME_S + i * 0.001,
         )
         for i in range(size)
     ]
@@ -62,8 +68,23 @@ def test_a_picture_is_out_with_its_last_packet() -> None:
     buffer = FrameBuffer()
     key, delta = stream([3, 2], {0})
     assert feed(buffer, key[:-1]) == ([], 0)
-    assert feed(buffer, key[-1:]) == ([AssembledFrame(0, data_of(key), key=True)], 0)
-    assert feed(buffer, delta) == ([AssembledFrame(FRAME_TICKS, data_of(delta), key=False)], 0)
+    assert feed(buffer, key[-1:]) == (
+        [AssembledFrame(0, data_of(key), True, arrival_time=1000.002, began_time=1000.0, next_sequence=3)],
+        0,
+    )
+    assert feed(buffer, delta[::-1]) == (
+        [
+            AssembledFrame(
+                FRAME_TICKS,
+                data_of(delta),
+                key=False,
+                arrival_time=1000 + FRAME_S + 0.001,
+                began_time=1000 + FRAME_S,
+                next_sequence=5,
+            )
+        ],
+        0,
+    )
 
 
 def test_without_marker_the_next_picture_ends_it() -> None:
@@ -77,7 +98,7 @@ def test_nothing_comes_out_before_a_key_frame_and_it_is_asked_for() -> None:
     frames = stream([1] * 30, {25})
     out, asked = feed(FrameBuffer(), [p for frame in frames for p in frame])
     assert [frame.data for frame in out] == [data_of(frame) for frame in frames[25:]]
-    assert asked == 1 + 24 * FRAME_TICKS // ASK_AGAIN_TICKS
+    assert asked == 1 + int(24 * FRAME_S / ASK_AGAIN_S)
 
 
 def test_a_gap_holds_pictures_up_until_it_is_filled() -> None:
@@ -92,15 +113,40 @@ def test_a_gap_holds_pictures_up_until_it_is_filled() -> None:
 
 
 def test_a_gap_that_is_not_filled_is_left_at_the_next_key_frame() -> None:
-    count = GIVE_UP_TICKS // FRAME_TICKS + 9
+    count = GIVE_UP_FRAMES + 9
     frames = stream([1] * count, {0, count - 2})
     out, asked = feed(FrameBuffer(), [p for n, frame in enumerate(frames) for p in frame if n != 2])
     assert [frame.data for frame in out] == [data_of(frames[n]) for n in (0, 1, count - 2, count - 1)]
     assert asked == 1
 
 
+def test_a_gap_may_last_as_long_as_a_retransmission_takes() -> None:
+    frames = stream([1] * 40, {0})
+    asked = []
+    for patience_s in (GIVE_UP_S, 2 * GIVE_UP_S):
+        buffer = FrameBuffer(partial(float, patience_s))
+        for number, (packet,) in enumerate(frames):
+            if number != 2 and feed(buffer, [packet])[1]:
+                asked.append(number)
+                break
+    # A gap at 2 holds up 3, from which the time counts.
+    assert asked == [3 + GIVE_UP_FRAMES, 3 + 2 * GIVE_UP_FRAMES]
+
+
+def test_gaps_that_are_filled_one_after_the_other_are_no_reason_to_give_up() -> None:
+    """With a long round trip there is always one open; each is filled in time."""
+    frames = stream([1] * 200, {0})
+    # In units of pictures: every third is lost and comes again just before patience ends.
+    comes = [n + GIVE_UP_FRAMES - 0.5 if n % 3 == 2 and n < 190 else float(n) for n in range(200)]
+    order = sorted(range(200), key=comes.__getitem__)
+    arriving = [replace(frames[n][0], arrival_time=1000 + comes[n] * FRAME_S) for n in order]
+    out, asked = feed(FrameBuffer(), arriving)
+    assert [frame.data for frame in out] == [data_of(frame) for frame in frames]
+    assert asked == 0
+
+
 def test_a_key_frame_behind_a_gap_is_used_without_asking() -> None:
-    count = GIVE_UP_TICKS // FRAME_TICKS + 6
+    count = GIVE_UP_FRAMES + 6
     frames = stream([1] * count, {0, 5})
     out, asked = feed(FrameBuffer(), [p for n, frame in enumerate(frames) for p in frame if n != 2])
     assert [frame.data for frame in out] == [data_of(frames[n]) for n in (0, 1, *range(5, count))]
@@ -118,7 +164,7 @@ def test_a_restarted_sender_is_followed_from_its_key_frame() -> None:
 def test_padding_between_pictures_is_no_picture() -> None:
     buffer = FrameBuffer()
     key = packets_of(0, 2, 0, key=True)
-    padding = [MediaPacket(2, 0, False, b""), MediaPacket(3, 0, False, b"")]
+    padding = [MediaPacket(number, 0, False, b"", False, 0.0) for number in (2, 3)]
     delta = packets_of(1, 1, 4)
     out, asked = feed(buffer, [*key, *padding, *delta])
     assert [frame.data for frame in out] == [data_of(key), data_of(delta)]
