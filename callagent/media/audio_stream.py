@@ -8,10 +8,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from callagent.media.encoders.base import EncoderError
-from callagent.media.encoders.opus import PACKET_S, OpusEncoder
+from callagent.devices.threads import label_thread
+from callagent.media.expected_loss import ExpectedLoss
 from callagent.media.fanout import Fanout, Subscription
 from callagent.media.microphone_slot import MicrophoneSlot
+from callagent.media.opus import PACKET_S, OpusEncoder, OpusError
 from callagent.ports import AudioFrame, Codec, EncodedFrame, EncodedSink, Layer, NetworkReport
 
 log = logging.getLogger(__name__)
@@ -25,15 +26,18 @@ class AudioEncodedStream:
     """A `ports.EncodedStream` of 20 ms Opus packets; its thread lives from the first subscriber to the last.
 
     `capture_time` runs in exact steps of 20 ms, as RTP counts samples, and jumps
-    only when the microphone slot was stopped in between.
+    only when the microphone slot was stopped in between. With `dtx` there are steps
+    without a packet while nobody speaks.
     """
 
     codec = Codec.OPUS
     layer = Layer.HIGH
 
-    def __init__(self, microphone: MicrophoneSlot, *, bitrate_bps: int = 40_000) -> None:
+    def __init__(self, microphone: MicrophoneSlot, *, bitrate_bps: int = 40_000, dtx: bool = False) -> None:
         self._microphone = microphone
         self._bitrate_bps = bitrate_bps
+        self._dtx = dtx
+        self._loss = ExpectedLoss()
         self._lock = threading.Lock()
         self._fanout = Fanout()
         self._worker: _Worker | None = None
@@ -57,7 +61,14 @@ class AudioEncodedStream:
         """Of no meaning: every packet can be decoded by itself."""
 
     def report(self, peer: str, report: NetworkReport) -> None:
-        """Not followed: speech at its rate is the last thing a narrow way should lose."""
+        """The loss is followed by the error correction.
+
+        The rate is not: speech is the last thing a narrow way should lose.
+        """
+        if report.fraction_lost is not None:
+            with self._lock:
+                if self._fanout.has(peer):
+                    self._loss.report(peer, report.fraction_lost)
 
     def wait_stopped(self, timeout_s: float | None = None) -> bool:
         """Block until the encoder thread has ended after the last subscriber left; for the shutdown."""
@@ -66,7 +77,11 @@ class AudioEncodedStream:
 
     def _leave(self, subscription: Subscription) -> None:
         with self._lock:
-            if self._fanout.remove(subscription) and len(self._fanout) == 0 and self._worker is not None:
+            if not self._fanout.remove(subscription):
+                return
+            if not self._fanout.has(subscription.peer):
+                self._loss.forget(subscription.peer)
+            if len(self._fanout) == 0 and self._worker is not None:
                 self._worker.stop()
                 self._last_worker, self._worker = self._worker, None
 
@@ -101,25 +116,28 @@ class _Worker:
         """From the microphone slot; the oldest sound is dropped when the encoder is behind."""
         with self._changed:
             self._waiting.append(frame)
-            self._changed.notify_all()
+            if len(self._waiting) >= 2:
+                self._changed.notify_all()
 
     def _run(self) -> None:
+        label_thread()
         if self._predecessor is not None:
             self._predecessor.wait_ended(None)
             self._predecessor = None
         encoder: OpusEncoder | None = None
         while (pair := self._next()) is not None:
             try:
-                encoder = encoder or OpusEncoder(self._stream._bitrate_bps)
-                packets = encoder.encode(np.concatenate([np.frombuffer(f.samples, np.int16) for f in pair]))
-            except EncoderError as error:
+                encoder = encoder or OpusEncoder(self._stream._bitrate_bps, dtx=self._stream._dtx)
+                encoder.expected_loss_percent = self._stream._loss.percent
+                packet = encoder.encode(np.concatenate([np.frombuffer(f.samples, np.int16) for f in pair]))
+            except OpusError as error:
                 log.warning("%s; trying again in %.0f s", error, _RETRY_S)
                 encoder = None
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, _RETRY_S)
                 continue
-            for packet in packets:
-                captured = self._timeline(pair[0].capture_time)
+            captured = self._timeline(pair[0].capture_time)
+            if packet is not None:
                 self._stream._fanout.give(EncodedFrame(Codec.OPUS, Layer.HIGH, True, captured, packet))
         if encoder is not None:
             encoder.close()

@@ -3,12 +3,15 @@
 
 import threading
 from collections import deque
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from callagent.devices.resampling import MonoResampler
+from callagent.media.level import LevelMeter
+from callagent.media.limiter import Limiter
 from callagent.media.sound import FRAME_SAMPLES, RATE_HZ, SILENCE, Samples
 from callagent.ports import AudioFrame
 
@@ -96,13 +99,26 @@ class MixerInput:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+@dataclass(slots=True)
+class _Place:
+    """One voice's place in the mix."""
+
+    gain: float
+    follows_volume: bool
+    meter: LevelMeter = field(default_factory=LevelMeter)
+
+
 class Mixer:
-    """Sums its inputs, 10 ms at a time, saturating. Thread-safe."""
+    """Sums its inputs, 10 ms at a time, and turns down a sum that is too loud. Thread-safe.
+
+    Only one thread at a time may `pull`.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._voices: dict[Voice, tuple[float, bool]] = {}
+        self._voices: dict[Voice, _Place] = {}
         self._volume = 100
+        self._limiter = Limiter()
 
     @property
     def volume(self) -> int:
@@ -122,26 +138,34 @@ class Mixer:
     def attach(self, voice: Voice, gain: float = 1.0, follows_volume: bool = True) -> None:
         """Let a voice sound; of one that sounds already, set the gain."""
         with self._lock:
-            self._voices[voice] = (gain, follows_volume)
+            place = self._voices.setdefault(voice, _Place(gain, follows_volume))
+            place.gain, place.follows_volume = gain, follows_volume
 
     def detach(self, voice: Voice) -> None:
         """Let a voice sound no more, from the next 10 ms on. Idempotent."""
         with self._lock:
             self._voices.pop(voice, None)
 
+    def level(self, voice: Voice) -> int:
+        """How loud a voice comes in, 0 to 100, before gain and volume; 0 when it is not in the mix."""
+        with self._lock:
+            place = self._voices.get(voice)
+        return 0 if place is None else place.meter.level
+
     def pull(self) -> memoryview:
         """The next 480 samples of the mix (format 'h', mono, 48 kHz)."""
         with self._lock:
             voices = list(self._voices.items())
         mix: NDArray[np.float32] | None = None
-        for voice, (gain, follows_volume) in voices:
+        for voice, place in voices:
             samples = voice.take()
-            if samples is None:
+            part = None if samples is None else samples.astype(np.float32)
+            place.meter.add(part)
+            if part is None:
                 continue
             # Loudness is heard logarithmically; the square comes near enough to it.
-            factor = gain * (self._volume / 100) ** 2 if follows_volume else gain
-            part = samples * np.float32(factor)
+            factor = place.gain * (self._volume / 100) ** 2 if place.follows_volume else place.gain
+            if factor != 1.0:
+                part *= np.float32(factor)
             mix = part if mix is None else mix + part
-        if mix is None:
-            return SILENCE
-        return np.clip(np.rint(mix), -32768, 32767).astype(np.int16).data
+        return SILENCE if mix is None else self._limiter.limit(mix).data

@@ -26,7 +26,7 @@ def test_nothing_in_is_silence() -> None:
 
 
 @given(levels=st.lists(st.integers(-32768, 32767), min_size=1, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_sum_saturates_instead_of_wrapping(levels: list[int]) -> None:
     mixer = Mixer()
     for number, level in enumerate(levels):
@@ -56,7 +56,7 @@ def test_an_input_that_is_behind_drops_its_oldest() -> None:
 
 
 @given(sizes=st.lists(st.integers(1, 3000), min_size=1, max_size=30))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_chunking_keeps_order_and_bound(sizes: list[int]) -> None:
     mixer = Mixer()
     entry = mixer.add("chunks")
