@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The playout between the event loop and the mixer."""
+
+import numpy as np
+import pytest
+
+from benchmarks.audio_network import (
+    Speech,
+    speech,
+)
+from callagent.media import Mixer
+from callagent.media.opus import OpusEncoder, OpusError
+from callagent.media.playout.audio import AudioPlayout
+from callagent.media.sound import RATE_HZ, Samples
+from callagent.ports import ReceivedPacket
+from tests.unit.media.numbered_tone import NumberedTone, received
+
+
+@pytest.fixture(scope="module")
+def said() -> Speech:
+    return speech(10.0)
+
+
+class SetClock:
+    """Time that passes only when the test says so."""
+
+    def __init__(self) -> None:
+        self.time = 50.0
+
+    def now(self) -> float:
+        return self.time
+
+
+class Control:
+    def __init__(self) -> None:
+        self.first = 0
+
+    def request_key_frame(self) -> None: ...
+
+    def first_frame(self) -> None:
+        self.first += 1
+
+
+def test_packets_in_sound_out_of_the_mixer(said: Speech) -> None:
+    mixer, control, clock = Mixer(), Control(), SetClock()
+    playout = AudioPlayout(mixer, control, clock=clock)
+    heard: list[Samples] = []
+    for number in range(150):
+        playout.put(
+            ReceivedPacket(number, number * 960, said.payload(number), clock.time, 1000.0 + number * 0.02)
+        )
+        for _ in range(2):
+            heard.append(np.frombuffer(mixer.pull(), np.int16))
+            clock.time += 0.01
+    assert control.first == 1
+    sound = np.concatenate(heard)[RATE_HZ:].astype(float)
+    level = np.sqrt(np.mean(said.original[: 3 * RATE_HZ].astype(float) ** 2))
+    assert 0.7 * level < np.sqrt(np.mean(sound**2)) < 1.4 * level
+    figures = playout.figures()
+    assert figures["packets_taken"] == 150
+    assert figures["packets_missed"] == figures["concealed_samples"] == 0
+    assert 15 <= figures["target_ms"] <= 40
+    assert 0 < figures["buffered_ms"] < 100
+    assert 50 < playout.level == figures["level"] < 100
+    # The last packet, captured from 1002.98 s on, came 20 ms ago.
+    delay_s = figures["delay_ms"] / 1000
+    assert playout.sender_time() == pytest.approx(1003.0 - delay_s, abs=0.003)
+    assert playout.lag_s() == pytest.approx(clock.time - 1003.0 + delay_s, abs=0.003)
+    clock.time += 5
+    assert playout.sender_time() == pytest.approx(1003.09 - delay_s, abs=0.003), "nobody pulled"
+    playout.close()
+    playout.close()
+    playout.put(ReceivedPacket(150, 150 * 960, said.payload(150), clock.time, None))
+    assert not np.frombuffer(mixer.pull(), np.int16).any()
+    assert playout.sender_time() is None
+    assert playout.lag_s() is None
+    assert playout.level == 0
+
+
+def test_a_speaker_that_does_not_pull_lets_nothing_pile_up(said: Speech) -> None:
+    mixer, clock = Mixer(), SetClock()
+    playout = AudioPlayout(mixer, Control(), clock=clock)
+    for number in range(1000):
+        clock.time += 0.02
+        playout.put(ReceivedPacket(number, number * 960, said.payload(number), clock.time, None))
+    for _ in range(20):
+        mixer.pull()
+        clock.time += 0.01
+    figures = playout.figures()
+    assert figures["buffered_ms"] <= 700
+    assert figures["packets_skipped"] >= 900
+    assert figures["delay_ms"] <= 600
+    assert playout.lag_s() is None, "no sender report came"
+
+
+def test_a_codec_that_gives_up_is_silence_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Dead(NumberedTone):
+        def packet_samples(self, packet: bytes) -> int:
+            raise OpusError("libopus is gone")
+
+    mixer = Mixer()
+    playout = AudioPlayout(mixer, Control(), clock=SetClock(), decoder=Dead())
+    for number in range(5):
+        playout.put(received(number, 50.0))
+        assert not np.frombuffer(mixer.pull(), np.int16).any()
+    assert [record.getMessage() for record in caplog.records] == [
+        "a remote voice cannot be decoded: libopus is gone"
+    ]
+
+
+def test_sound_left_out_by_dtx_is_silence() -> None:
+    encoder = OpusEncoder(dtx=True)
+    spoken = np.concatenate((speech(1.0).original, np.zeros(RATE_HZ, np.int16)))
+    mixer, clock = Mixer(), SetClock()
+    playout = AudioPlayout(mixer, Control(), clock=clock)
+    sequence, sent, loud = 0, 0, []
+    for number in range(300):
+        packet = encoder.encode(spoken.reshape(-1, 960)[number % 100])
+        if packet is not None:
+            playout.put(ReceivedPacket(sequence, number * 960, bytes(packet), clock.time, None))
+            sequence += 1
+        sent += packet is not None
+        for _ in range(2):
+            loud.append(int(np.abs(np.frombuffer(mixer.pull(), np.int16).astype(int)).max()))
+            clock.time += 0.01
+    assert sent < 250
+    figures = playout.figures()
+    assert figures["packets_missed"] == figures["packets_skipped"] == 0
+    assert max(loud[170:200]) < 200
+    assert max(loud[210:300]) > 3000
+    assert figures["delay_ms"] < 80
