@@ -2,18 +2,27 @@
 """What the encoders that run inside FFmpeg's libavcodec share: opening, reopening, encoding."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
-from callagent.media.encoders.base import TIME_BASE, EncodedPayload, EncoderError, EncoderSettings
+from callagent.media.encoders.base import (
+    MIN_BPS,
+    TIME_BASE,
+    EncodedPayload,
+    EncoderError,
+    EncoderSettings,
+    EncoderTraits,
+)
 from callagent.ports import Clock, Codec, MonotonicClock
 
 REOPEN_INTERVAL_S = 4.0
 """A codec is not opened anew more often: each time costs a key frame."""
-MIN_BPS = 50_000
+NO_OPTIONS: Mapping[str, str] = {}
 
 
 class FfmpegVideoEncoder(ABC):
@@ -22,10 +31,25 @@ class FfmpegVideoEncoder(ABC):
     codec: Codec
     library: str
     """Name of the encoder in FFmpeg."""
+    pixel_format = "yuv420p"
+    hardware = False
+    rate_in_place = False
+    delay_pictures = 0
 
-    def __init__(self, settings: EncoderSettings, *, clock: Clock | None = None) -> None:
-        """Open the codec. Raises EncoderError."""
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        options: Mapping[str, str] = NO_OPTIONS,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        """Open the codec; `options` are FFmpeg's, over those chosen here. Raises EncoderError.
+
+        Opening holds Python's interpreter lock (PyAV): a driver that hangs in it stops the process, which is
+        why hardware is tried in another one first (`probe`).
+        """
         self._settings = settings
+        self._extra = options
         self._clock = clock or MonotonicClock()
         self._target_bps = settings.bitrate_bps
         self._context: VideoCodecContext | None = None
@@ -33,6 +57,10 @@ class FfmpegVideoEncoder(ABC):
         self._opened_bps = 0
         self._opened = 0
         self._open()
+
+    @property
+    def traits(self) -> EncoderTraits:
+        return EncoderTraits(self.library, self.hardware, self.rate_in_place, self.delay_pictures)
 
     @property
     def settings(self) -> EncoderSettings:
@@ -58,8 +86,11 @@ class FfmpegVideoEncoder(ABC):
         try:
             packets = context.encode(frame)
         except (av.FFmpegError, ValueError) as error:
-            raise EncoderError(f"{self.library} failed: {error}") from error
-        return [EncodedPayload(packet.is_keyframe, memoryview(packet)) for packet in packets]
+            raise EncoderError(f"{self.library} failed: {_said(error)}") from error
+        return self._payloads(packets)
+
+    def _payloads(self, packets: Sequence[Any]) -> list[EncodedPayload]:
+        return [EncodedPayload(packet.is_keyframe, memoryview(packet), packet.pts or 0) for packet in packets]
 
     def close(self) -> None:
         # libavcodec frees the context with its last reference.
@@ -89,7 +120,7 @@ class FfmpegVideoEncoder(ABC):
             context = av.CodecContext.create(self.library, "w")
             assert isinstance(context, VideoCodecContext)
             context.width, context.height = settings.width, settings.height
-            context.pix_fmt = "yuv420p"
+            context.pix_fmt = self.pixel_format
             context.time_base = TIME_BASE
             context.framerate = Fraction(settings.fps, 1)
             context.bit_rate = bitrate
@@ -97,10 +128,10 @@ class FfmpegVideoEncoder(ABC):
             context.gop_size = 1 << 20
             context.max_b_frames = 0
             context.thread_count = self._threads()
-            context.options = self._options(bitrate)
+            context.options = self._options(bitrate) | dict(self._extra)
             context.open()
-        except (av.FFmpegError, ValueError) as error:
-            raise EncoderError(f"{self.library} cannot be opened: {error}") from error
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            raise EncoderError(f"{self.library} cannot be opened: {_said(error)}") from error
         self._context, self._opened_bps, self._opened_at = context, bitrate, self._clock.now()
         self._opened += 1
         return context
@@ -108,3 +139,9 @@ class FfmpegVideoEncoder(ABC):
     def _threads(self) -> int:
         """A second thread only where one takes a good part of the frame's time (measured: 6 ms for 720p)."""
         return 2 if self._settings.width * self._settings.height >= 1280 * 720 else 1
+
+
+def _said(error: Exception) -> str:
+    """FFmpeg's own words, where its log is on; else what its error code means."""
+    last = getattr(error, "log", None)
+    return str(last[2] if last else getattr(error, "strerror", None) or error).strip()

@@ -3,12 +3,13 @@
 
 import logging
 import time
+from collections.abc import Mapping
 
 import av
 from av.video.codeccontext import VideoCodecContext
 
 from callagent.media.encoders.base import EncodedPayload, EncoderSettings
-from callagent.media.encoders.ffmpeg import FfmpegVideoEncoder
+from callagent.media.encoders.ffmpeg import NO_OPTIONS, FfmpegVideoEncoder
 from callagent.ports import Clock, Codec
 
 log = logging.getLogger(__name__)
@@ -30,16 +31,25 @@ class X264Encoder(FfmpegVideoEncoder):
 
     codec = Codec.H264
     library = "libx264"
+    rate_in_place = True
 
-    def __init__(self, settings: EncoderSettings, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        settings: EncoderSettings,
+        options: Mapping[str, str] = NO_OPTIONS,
+        *,
+        clock: Clock | None = None,
+    ) -> None:
+        # A preset that was asked for stays.
+        self._presets = (options["preset"],) if "preset" in options else _PRESETS
         self._preset = 0
         self._spent_s = 0.0
-        super().__init__(settings, clock=clock)
+        super().__init__(settings, options, clock=clock)
 
     @property
     def preset(self) -> str:
         """The x264 preset in use or, until the codec is opened anew, chosen."""
-        return _PRESETS[self._preset]
+        return self._presets[self._preset]
 
     def encode(self, frame: av.VideoFrame, force_key: bool = False) -> list[EncodedPayload]:
         started = time.perf_counter()
@@ -59,7 +69,7 @@ class X264Encoder(FfmpegVideoEncoder):
         }
 
     def _must_reopen(self) -> bool:
-        if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(_PRESETS):
+        if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(self._presets):
             self._preset += 1
             self._spent_s = 0.0
             log.info("x264 is too slow for %d fps: preset %s", self._settings.fps, self.preset)

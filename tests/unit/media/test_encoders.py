@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Software encoders: decodable streams, key frames on demand, a rate that is followed."""
 
-import numpy as np
 import pytest
 
-from callagent.media.encoders import EncoderSettings, OpusEncoder, VideoEncoder, Vp8Encoder, X264Encoder
+from callagent.media.encoders import EncoderSettings, VideoEncoder, Vp8Encoder, X264Encoder, x264
 from callagent.media.encoders.base import EncoderError
 from callagent.media.encoders.ffmpeg import REOPEN_INTERVAL_S
 from callagent.media.pixels import to_av
 from callagent.ports import Codec
-from tests.unit.media.pictures import VideoReader, decode_opus, picture
+from tests.unit.media.pictures import VideoReader, picture
 
 
 class SteppedClock:
@@ -98,7 +97,9 @@ def test_the_rate_is_followed(codec: Codec) -> None:
     assert 320_000 < rates[2] < 700_000
 
 
-def test_h264_follows_a_small_change_without_a_key_frame() -> None:
+def test_h264_follows_a_small_change_without_a_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a machine that is busy otherwise a faster preset is chosen, and the codec opened anew.
+    monkeypatch.setattr(x264, "_BUSY", 1e9)
     clock = SteppedClock()
     encoder = X264Encoder(SETTINGS, clock=clock)
     for counter in range(30):
@@ -150,20 +151,3 @@ def test_x264_takes_a_faster_preset_when_it_cannot_keep_up() -> None:
 def test_a_codec_that_cannot_be_opened_is_a_typed_error() -> None:
     with pytest.raises(EncoderError, match="libx264"):
         X264Encoder(EncoderSettings(0, 0, 30, 600_000))
-
-
-def test_opus_packets_decode_to_the_same_tone_with_error_correction_on() -> None:
-    encoder = OpusEncoder()
-    time = np.arange(48_000) / 48_000
-    tone = (8000 * np.sin(2 * np.pi * 700 * time)).astype(np.int16)
-    packets = [packet for i in range(0, 48_000, 960) for packet in encoder.encode(tone[i : i + 960])]
-    assert len(packets) == 50
-    assert 20_000 < sum(map(len, packets)) * 8 < 60_000
-    # RFC 6716, 3.1: configuration in the upper five bits, stereo flag, one frame of 20 ms per packet.
-    assert all(packet[0] & 0b111 == 0 for packet in packets)
-    sound = decode_opus(packets)[-24_000:]
-    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
-    assert abs(int(spectrum.argmax()) * 2 - 700) <= 4
-    encoder.close()
-    with pytest.raises(EncoderError):
-        encoder.encode(tone[:960])
