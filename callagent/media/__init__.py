@@ -2,6 +2,7 @@
 """From lens to encoded frame, from encoded frame to speaker: slots, encoders, mixer, sounds."""
 
 from callagent.media.camera_slot import CameraSlot
+from callagent.media.latency import LatencyTracer
 from callagent.media.local_media import LocalStreams
 from callagent.media.microphone_slot import MicrophoneSlot
 from callagent.media.mixer import Mixer, MixerInput
@@ -12,6 +13,7 @@ from callagent.media.video_settings import VideoSettings
 
 __all__ = [
     "CameraSlot",
+    "LatencyTracer",
     "LocalStreams",
     "MicrophoneSlot",
     "Mixer",

@@ -5,11 +5,25 @@ import dataclasses
 from collections.abc import Callable
 
 from callagent.devices.errors import CAMERA_START_FAIL, NO_CAMERA
+from callagent.media.h264 import BitstreamError, ParameterSets, opening
+from callagent.media.rotation import upright
 from callagent.media.slate import SlatePainter
 from callagent.media.slot import STALLED_S, DeviceSlot
+from callagent.media.slot_log import SlotEvent
 from callagent.media.subscribers import Subscribers
 from callagent.media.tenancy import Tenancy
-from callagent.ports import Clock, FrameSink, Rotation, SourceState, VideoFrame, VideoMode, VideoSource
+from callagent.ports import (
+    Clock,
+    CodedSource,
+    FrameSink,
+    PixelFormat,
+    Plane,
+    Rotation,
+    SourceState,
+    VideoFrame,
+    VideoMode,
+    VideoSource,
+)
 
 SLATE_INTERVAL_S = 0.2
 _GRACE_S = 0.05
@@ -22,7 +36,8 @@ class CameraSlot(DeviceSlot[VideoSource]):
     While started it always gives: the camera's frames, or, when the camera is
     starting, absent, failed or stalled, slates (I420, five a second) with the
     reason as text, the first at most 100 ms after the loss. `capture_time` only
-    ever increases. Subscribers are called on the camera's or the slot's thread.
+    ever increases; H.264 has parameter sets before every key frame. Subscribers are
+    called on the camera's or the slot's thread.
     """
 
     def __init__(self, *, clock: Clock | None = None) -> None:
@@ -33,7 +48,9 @@ class CameraSlot(DeviceSlot[VideoSource]):
         self._rotation: Rotation = 0
         self._slates = SlatePainter()
         self._size: tuple[int, int] | None = None
+        self._parameter_sets = ParameterSets()
         self._slate_due = 0.0
+        self._showed_live = False
         self._last_capture_time = 0.0
 
     @property
@@ -80,6 +97,11 @@ class CameraSlot(DeviceSlot[VideoSource]):
 
         return unsubscribe
 
+    def request_key_frame(self) -> bool:
+        """Of a camera that encodes by itself; returns at once. False when it cannot be asked."""
+        source: object = self.live_source
+        return isinstance(source, CodedSource) and source.request_key_frame()
+
     def _open(self, source: VideoSource, tenancy: Tenancy) -> None:
         mode = source.open(self._wish, _Gate(self, tenancy))
         with self._lock:
@@ -90,6 +112,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
 
     def _taken(self, now: float) -> None:
         self._modes.clear()
+        self._parameter_sets = ParameterSets()
         self._slate_due = now if self._source is None else now + _GRACE_S
 
     def _put_live(self, tenancy: Tenancy, frame: VideoFrame) -> None:
@@ -97,12 +120,25 @@ class CameraSlot(DeviceSlot[VideoSource]):
             if not self._let_in(tenancy):
                 return
             first = self._gave(self._clock.now())
+            whole = self._complete(frame) if frame.format is PixelFormat.H264 else frame
             rotation = self._rotation
-            upright = (frame.width, frame.height) if rotation % 180 == 0 else (frame.height, frame.width)
-            self._size = upright
-            self._deliver(dataclasses.replace(frame, rotation=rotation) if rotation else frame)
+            self._size = upright(frame.width, frame.height, rotation)
+            self._showed_live = True
+            if whole is not None:
+                self._deliver(dataclasses.replace(whole, rotation=rotation) if rotation else whole)
         if first:
             self._changed()
+
+    def _complete(self, frame: VideoFrame) -> VideoFrame | None:
+        """With parameter sets before every key frame: many cameras give them once, subscribers come later."""
+        data = frame.planes[0].data
+        try:
+            whole = self._parameter_sets.complete(data, opening(data))
+        except BitstreamError:
+            return frame
+        if whole is None or whole is data:
+            return None if whole is None else frame
+        return dataclasses.replace(frame, planes=(Plane(memoryview(whole), 0),))
 
     def _fill(self, now: float) -> float:
         if self._state is SourceState.LIVE:
@@ -111,6 +147,9 @@ class CameraSlot(DeviceSlot[VideoSource]):
         elif now >= self._slate_due:
             width, height = self._size or self._wished_size()
             self._deliver(self._slates.paint(width, height, self._slate_text(), now))
+            if self._showed_live:
+                self._showed_live = False
+                self._note(SlotEvent.FILLED)
             self._slate_due = max(self._slate_due + SLATE_INTERVAL_S, now + SLATE_INTERVAL_S / 2)
         return max(0.0, self._slate_due - now)
 
@@ -124,8 +163,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
 
     def _wished_size(self) -> tuple[int, int]:
         """Of a slate before any picture: as the picture will stand upright."""
-        size = (self._wish.width, self._wish.height)
-        return size if self._rotation % 180 == 0 else size[::-1]
+        return upright(self._wish.width, self._wish.height, self._rotation)
 
     def _slate_text(self) -> str:
         return "The camera is starting" if self._state is SourceState.STARTING else self._reason

@@ -9,6 +9,9 @@ from callagent.ports import EncodedFrame, EncodedSink
 log = logging.getLogger(__name__)
 
 KEY_INTERVAL_S = 0.3
+SHARED_INTERVAL_S = 1.0
+MERGE_S = 0.08
+"""Who asks so soon after a key frame was made has not seen that one yet."""
 
 
 class Subscription:
@@ -58,22 +61,55 @@ class Fanout:
 
 
 class KeyRequests:
-    """Merges the peers' wishes for a key frame: one per 300 ms at most, none forgotten. Pure."""
+    """Merges the peers' wishes for a key frame; none is forgotten. Pure.
+
+    One that is made serves everybody who waits. A peer that is alone may have one every 300 ms. Among
+    several each gets its own at once, but no more than one a second: its losses are not to cost the
+    others their picture.
+    """
 
     def __init__(self) -> None:
-        self._wanted = False
-        self._last = float("-inf")
+        self._waiting: set[str] = set()
+        self._served: dict[str, float] = {}
+        """When each peer last got what it had asked for."""
+        self._last = self._asked = float("-inf")
 
-    def request(self) -> None:
-        self._wanted = True
+    @property
+    def wanted(self) -> bool:
+        """Somebody waits for one."""
+        return bool(self._waiting)
 
-    def due(self, now: float) -> bool:
-        """Whether the next frame has to be a key frame."""
-        return self._wanted and now - self._last >= KEY_INTERVAL_S
+    def join(self, peer: str) -> None:
+        """A new peer can begin with nothing else."""
+        self._served.pop(peer, None)
+        self._waiting.add(peer)
+
+    def leave(self, peer: str) -> None:
+        """Idempotent."""
+        self._waiting.discard(peer)
+        self._served.pop(peer, None)
+
+    def request(self, peer: str) -> None:
+        self._waiting.add(peer)
+
+    def due(self, now: float, peers: int) -> bool:
+        """Whether the next frame has to be a key frame; `peers`: how many get it."""
+        alone = peers <= 1
+        if not self._waiting or now - max(self._last, self._asked) < (KEY_INTERVAL_S if alone else MERGE_S):
+            return False
+        return alone or any(
+            now - self._served.get(peer, float("-inf")) >= SHARED_INTERVAL_S for peer in self._waiting
+        )
+
+    def asked(self, now: float) -> None:
+        """The encoder, or the camera, was told; it may take a picture or two."""
+        self._asked = now
 
     def made(self, now: float) -> None:
         """A key frame was encoded, asked for or not: it serves everybody."""
-        self._wanted, self._last = False, now
+        self._served |= dict.fromkeys(self._waiting, now)
+        self._waiting.clear()
+        self._last = now
 
 
 Leave = Callable[[], None]

@@ -3,7 +3,11 @@
 
 from collections.abc import Callable
 
+import numpy as np
+
 from callagent.devices.errors import MIC_START_FAIL, NO_MICROPHONE
+from callagent.media.audio_processing import SoundProcessing
+from callagent.media.level import LevelMeter
 from callagent.media.slot import DeviceSlot
 from callagent.media.sound import FRAME_S, RATE_HZ, SILENCE
 from callagent.media.subscribers import Subscribers
@@ -22,14 +26,22 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
     Live sound is handed on as it comes, on the microphone's thread. When none comes
     (muted, absent, failed, stalled) silence of exact zeros takes its place on the slot's thread,
     so that the count of frames follows the time: swapping the microphone costs no frame.
+    With `processing` live sound takes the way through it, and comes on its thread.
     """
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
+    def __init__(self, *, processing: SoundProcessing | None = None, clock: Clock | None = None) -> None:
         super().__init__("microphone", "sound", (MIC_START_FAIL, NO_MICROPHONE), clock)
+        self._processing = processing
         self._subscribers: Subscribers[AudioFrame] = Subscribers()
         self._muted = False
+        self._meter = LevelMeter()
         self._position = 0.0
         self._last_capture_time = 0.0
+
+    @property
+    def level(self) -> int:
+        """How loud what is given is, 0 to 100."""
+        return self._meter.level if self._wanted else 0
 
     @property
     def muted(self) -> bool:
@@ -62,7 +74,9 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
         return unsubscribe
 
     def _open(self, source: AudioSource, tenancy: Tenancy) -> None:
-        source.open(_Gate(self, tenancy))
+        # Muting, silence and the lost device are decided behind the processing, to the very frame.
+        gate = _Gate(self, tenancy)
+        source.open(gate if self._processing is None else self._processing.in_front_of(source, gate))
 
     def _taken(self, now: float) -> None:
         """Nothing to prepare: silence flows from `_fill` until the device gives sound."""
@@ -91,6 +105,7 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
     def _deliver(self, samples: memoryview, capture_time: float) -> None:
         self._position += FRAME_S
         self._last_capture_time = max(capture_time, self._last_capture_time + 1e-6)
+        self._meter.add(None if samples is SILENCE else np.frombuffer(samples, np.int16).astype(np.float32))
         self._subscribers.put(AudioFrame(samples, RATE_HZ, 1, self._last_capture_time))
 
 

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """From what the peers report to the one rate the shared encoder runs at. Pure: no clock, no I/O."""
 
+from collections.abc import Collection
+
 from callagent.ports import NetworkReport
 
+NARROW = 0.5
+"""A way that carries less than this share of the widest one's rate is not followed."""
 _HIGH_LOSS, _LOW_LOSS = 0.10, 0.02
 _INCREASE = 1.05
 
@@ -32,18 +36,29 @@ class PeerRate:
             self._by_loss = min(self._max_bps, self._by_loss * _INCREASE)
 
 
+def followed(rates_bps: Collection[int], without_any_bps: int) -> int:
+    """The least of the ways' rates, but for narrow ones: nobody else is to suffer from those."""
+    widest = max(rates_bps, default=without_any_bps)
+    return min((bps for bps in rates_bps if bps >= NARROW * widest), default=without_any_bps)
+
+
+def least_bps(max_bps: int) -> int:
+    """What a stream that may have so much is never pressed below."""
+    return min(max_bps, max(50_000, max_bps // 8))
+
+
 class SharedRate:
-    """The minimum over all peers: nobody gets more than its way carries."""
+    """The rate that suits all peers but those with far narrower ways than the others'."""
 
     def __init__(self, max_bps: int) -> None:
         self._max_bps = max_bps
-        self._min_bps = min(max_bps, max(50_000, max_bps // 8))
+        self._min_bps = least_bps(max_bps)
         self._peers: dict[str, PeerRate] = {}
 
     @property
     def target_bps(self) -> int:
         """The preset's rate until somebody reports."""
-        return min((peer.bps for peer in self._peers.values()), default=self._max_bps)
+        return followed([peer.bps for peer in self._peers.values()], self._max_bps)
 
     def report(self, peer: str, report: NetworkReport) -> None:
         if peer not in self._peers:

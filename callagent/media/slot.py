@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from callagent.devices.threads import label_thread
 from callagent.media.slot_log import SlotEvent, SlotLog
 from callagent.media.tenancy import Device, Tenancy
 from callagent.ports import Clock, MonotonicClock, SourceState
@@ -118,12 +119,15 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             self._failures.clear()
             return failures
 
-    def set_source(self, source: DeviceT | None, reason: str = "", *, overlap: bool = False) -> bool:
+    def set_source(
+        self, source: DeviceT | None, reason: str = "", *, overlap: bool = False, lost: bool = False
+    ) -> bool:
         """Put another device behind the slot, also while running; None with the reason there is none.
 
         The old device is closed and the new one opened in the background. With
         `overlap` a live one goes on until the new one gives; if that fails
         first, or takes longer than `OVERLAP_S`, nothing changes but that it is told of.
+        With `lost` the old one is known to be gone, whether its driver has noticed or not.
         Returns whether the two overlap.
         """
         with self._lock:
@@ -131,7 +135,9 @@ class DeviceSlot(ABC, Generic[DeviceT]):
                 return False
             self._drop_challenger()
             live = self._wanted and self._state is SourceState.LIVE
-            contest = overlap and live and source is not None and source.name != self.device
+            if lost and live:
+                self._note(SlotEvent.LOST)
+            contest = overlap and live and not lost and source is not None and source.name != self.device
             if contest and source is not None:
                 now = self._clock.now()
                 self._challenger = (source, self._occupy(source), now)
@@ -331,6 +337,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
                 log.exception("whoever watches the %s slot failed", self._kind)
 
     def _run(self) -> None:
+        label_thread()
         me = threading.current_thread()
         while True:
             with self._lock:

@@ -18,6 +18,8 @@ class SlotEvent(StrEnum):
     """The device seemed alive and gave nothing."""
     REFUSED = "refused"
     """A device that was to take over failed before its first frame; the one before goes on."""
+    FILLED = "filled"
+    """The first slate in a lost device's place."""
     SWAPPED = "swapped"
     """Another device took over without a gap."""
     STOPPED = "stopped"
@@ -43,6 +45,10 @@ class SlotLog:
         self.last_gap_s: float | None = None
         """From the last loss or stall to the first frame after it, whichever device gave it."""
         self._lost_at: float | None = None
+
+    def recent(self, count: int) -> list[SlotMoment]:
+        """The newest moments, oldest first. From any thread."""
+        return list(self.moments)[-count:]
 
     def note(self, now: float, event: SlotEvent, device: str | None) -> None:
         self.moments.append(SlotMoment(now, event, device or ""))

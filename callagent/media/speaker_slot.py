@@ -2,6 +2,7 @@
 """The speaker a call binds to: plays the mix, or lets it pass in real time when there is none."""
 
 from callagent.devices.errors import SPEAKER_FAIL
+from callagent.media.audio_processing import SoundProcessing
 from callagent.media.mixer import Mixer
 from callagent.media.slot import DeviceSlot
 from callagent.media.sound import FRAME_S, SILENCE
@@ -17,10 +18,12 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
 
     While no speaker pulls (absent, failed, being swapped) the slot's thread consumes
     the mix in real time: nothing piles up, and what plays next is of now.
+    `processing` is told all that a speaker really plays, ring tones too.
     """
 
-    def __init__(self, *, clock: Clock | None = None) -> None:
+    def __init__(self, *, processing: SoundProcessing | None = None, clock: Clock | None = None) -> None:
         super().__init__("speaker", "sound", (SPEAKER_FAIL, SPEAKER_FAIL), clock)
+        self._processing = processing
         self.mixer = Mixer()
         self._position = 0.0
 
@@ -42,14 +45,14 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
 
     def _open(self, source: AudioOutput, tenancy: Tenancy) -> None:
         def pull() -> memoryview:
-            return self._pull(tenancy)
+            return self._pull(source, tenancy)
 
         source.open(pull)
 
     def _taken(self, now: float) -> None:
         """Nothing to prepare: `_fill` consumes until the speaker pulls."""
 
-    def _pull(self, tenancy: Tenancy) -> memoryview:
+    def _pull(self, source: AudioOutput, tenancy: Tenancy) -> memoryview:
         with self._lock:
             if not self._let_in(tenancy):
                 return SILENCE
@@ -58,6 +61,8 @@ class SpeakerSlot(DeviceSlot[AudioOutput]):
             mix = self.mixer.pull()
         if first:
             self._changed()
+        if self._processing is not None:
+            self._processing.played(mix, source)
         return mix
 
     def _fill(self, now: float) -> float:

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from callagent.devices.errors import ABSENT_CODES
+from callagent.devices.threads import label_thread
 from callagent.ports import SourceError, SourceState
 
 log = logging.getLogger(__name__)
 
-_WATCH_S = 0.04
 _PREDECESSOR_S = 1.0
 
 
@@ -27,7 +27,7 @@ class Device(Protocol):
     @property
     def reason(self) -> str: ...
 
-    def wait_ended(self, timeout_s: float | None = None) -> bool: ...
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
     def close(self) -> None: ...
 
@@ -52,6 +52,8 @@ class Tenancy:
         self._on_lost = on_lost
         self._predecessor = predecessor
         self._released = threading.Event()
+        self._news = threading.Event()
+        """It was released, or the device has ended."""
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"slot:{device.name}", daemon=True)
 
@@ -61,6 +63,7 @@ class Tenancy:
     def release(self) -> None:
         """Give the device back; returns at once."""
         self._released.set()
+        self._news.set()
 
     @property
     def device(self) -> str:
@@ -76,6 +79,7 @@ class Tenancy:
         return self._closed.wait(timeout_s)
 
     def _run(self) -> None:
+        label_thread()
         try:
             self._await_predecessor()
             if not self._released.is_set():
@@ -95,14 +99,13 @@ class Tenancy:
             log.exception("opening %s failed unexpectedly", device.name)
             self._on_lost(self, SourceState.FAILED, f"{device.name} cannot be opened", 0)
             return
+        leave = device.when_ended(self._news.set)
         try:
-            while not self._released.is_set() and not device.wait_ended(0):
-                # Two things to wait for and only one wait: look at the device often enough
-                # for a slate within 100 ms of its loss.
-                self._released.wait(_WATCH_S)
+            self._news.wait()
             if not self._released.is_set():
                 self._on_lost(self, device.state, device.reason, 0)
         finally:
+            leave()
             try:
                 device.close()
             except Exception:

@@ -4,41 +4,42 @@
 import logging
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from callagent.media.camera_slot import CameraSlot
-from callagent.media.encoders import EncodedPayload, EncoderSettings, VideoEncoder, Vp8Encoder, X264Encoder
-from callagent.media.encoders.base import CLOCK_RATE, EncoderError
-from callagent.media.fanout import Fanout, KeyRequests, Subscription
-from callagent.media.pixels import PictureConverter, PictureError
-from callagent.media.rate_control import SharedRate
-from callagent.media.rotation import Turner, upright
-from callagent.media.video_settings import VideoSettings
+from callagent.media.encoders.roster import EncoderRoster
+from callagent.media.fanout import Subscription
+from callagent.media.video_settings import VideoOrientation, VideoSettings
+from callagent.media.video_shared import Shared
+from callagent.media.video_worker import VideoWorker
 from callagent.ports import (
+    UNTRACED,
     Clock,
     Codec,
-    EncodedFrame,
     EncodedSink,
     Layer,
     MonotonicClock,
     NetworkReport,
-    VideoFrame,
+    Tracer,
 )
 
 log = logging.getLogger(__name__)
 
-_RETRY_S = 1.0
-
-EncoderFactory = Callable[[EncoderSettings], VideoEncoder]
-
-SOFTWARE_ENCODERS: dict[Codec, EncoderFactory] = {Codec.H264: X264Encoder, Codec.VP8: Vp8Encoder}
+VIDEO_CODECS = frozenset({Codec.H264, Codec.VP8})
 
 
 class VideoEncodedStream:
     """A `ports.EncodedStream`: its encoder thread lives from the first subscriber to the last.
 
     Always encodes the newest picture; one that comes while another is encoded
-    replaces the one waiting. A picture of another size (another camera) opens the
-    encoder anew and so begins with a key frame. While the camera is off nothing comes.
+    replaces the one waiting. A picture of another size (another camera, another
+    orientation) opens the encoder anew and so begins with a key frame: both codecs carry
+    the size in it, nothing is negotiated. A picture keeps its shape (`VideoSettings`):
+    bars are put around one that does not lie as wanted. While the camera is off nothing comes.
+
+    An encoder that fails, or gives what it should not, is replaced by the next of the roster with
+    the same picture; one that does not return is left behind together with its thread. What an H.264
+    camera has encoded itself goes out as it is where nothing stands against it (`PassThrough`).
     """
 
     def __init__(
@@ -48,45 +49,59 @@ class VideoEncodedStream:
         camera: CameraSlot,
         settings: VideoSettings,
         *,
-        encoder_factory: EncoderFactory | None = None,
+        encoders: EncoderRoster | None = None,
+        passthrough: bool = False,
         clock: Clock | None = None,
+        tracer: Tracer = UNTRACED,
     ) -> None:
         """`settings` are those of this layer. Raises ValueError for a codec that is none of video."""
-        factory = encoder_factory or SOFTWARE_ENCODERS.get(codec)
-        if factory is None:
+        if codec not in VIDEO_CODECS:
             raise ValueError(f"{codec} is no video codec")
-        self._codec, self._layer = codec, layer
-        self._camera, self._settings = camera, settings
-        self._factory = factory
-        self._clock = clock or MonotonicClock()
-        self._lock = threading.Lock()
-        self._fanout = Fanout()
-        self._keys = KeyRequests()
-        self._rate = SharedRate(settings.bitrate_bps)
-        self._worker: _Worker | None = None
-        self._last_worker: _Worker | None = None
+        clock = clock or MonotonicClock()
+        roster = encoders or EncoderRoster(clock=clock)
+        self._shared = Shared(codec, layer, settings, camera, roster, clock, passthrough, tracer)
+        self._worker: VideoWorker | None = None
+        self._last_worker: VideoWorker | None = None
 
     @property
     def codec(self) -> Codec:
-        return self._codec
+        return self._shared.codec
 
     @property
     def layer(self) -> Layer:
-        return self._layer
+        return self._shared.layer
 
     @property
     def target_bps(self) -> int:
         """The rate the encoder is to follow now."""
-        with self._lock:
-            return self._rate.target_bps
+        with self._shared.lock:
+            return self._shared.rate.target_bps
+
+    @property
+    def orientation(self) -> VideoOrientation:
+        """How the sent picture lies; may be set at any time, by any thread."""
+        return self._shared.settings.orientation
+
+    @orientation.setter
+    def orientation(self, orientation: VideoOrientation) -> None:
+        self._shared.settings = self._shared.settings.turned(orientation)
+
+    @property
+    def details(self) -> dict[str, Any]:
+        """For the status: `encoder`, `size`, `hardware`, `target_bps`, `refused`; empty while unused."""
+        if self._worker is None or not self._shared.in_use:
+            return {}
+        return self._shared.in_use | {"target_bps": self.target_bps}
 
     def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
-        subscription = Subscription(peer, sink)
-        with self._lock:
-            self._fanout.add(subscription)
-            self._keys.request()
-            if self._worker is None:
-                self._worker = _Worker(self)
+        shared, subscription = self._shared, Subscription(peer, sink)
+        with shared.lock:
+            shared.fanout.add(subscription)
+            shared.keys.join(peer)
+            begins = self._worker is None
+            if begins:
+                shared.in_use = {}
+                self._worker = VideoWorker(shared, self._hangs)
                 self._worker.start()
 
         def leave() -> None:
@@ -95,139 +110,48 @@ class VideoEncodedStream:
         return leave
 
     def request_key_frame(self, peer: str) -> None:
-        with self._lock:
-            self._keys.request()
+        with self._shared.lock:
+            if self._shared.fanout.has(peer):
+                self._shared.keys.request(peer)
 
     def report(self, peer: str, report: NetworkReport) -> None:
-        with self._lock:
-            if self._fanout.has(peer):
-                self._rate.report(peer, report)
+        with self._shared.lock:
+            if self._shared.fanout.has(peer):
+                self._shared.rate.report(peer, report)
 
     def wait_stopped(self, timeout_s: float | None = None) -> bool:
-        """Block until the encoder thread has ended after the last subscriber left; for the shutdown."""
+        """Block until the encoder thread has ended after the last subscriber left; for the shutdown.
+
+        A thread that was abandoned is not waited for.
+        """
         worker = self._last_worker
         return worker is None or worker.wait_ended(timeout_s)
 
     def _leave(self, subscription: Subscription) -> None:
-        with self._lock:
-            if not self._fanout.remove(subscription):
+        shared = self._shared
+        with shared.lock:
+            if not shared.fanout.remove(subscription):
                 return
-            if not self._fanout.has(subscription.peer):
-                self._rate.forget(subscription.peer)
-            if len(self._fanout) == 0 and self._worker is not None:
+            if not shared.fanout.has(subscription.peer):
+                shared.rate.forget(subscription.peer)
+                shared.keys.leave(subscription.peer)
+            if len(shared.fanout) == 0 and self._worker is not None:
                 self._worker.stop()
                 self._last_worker, self._worker = self._worker, None
 
+    def _hangs(self, worker: VideoWorker) -> None:
+        """On the camera's thread, which holds the slot's lock: the stream's may not be taken here."""
+        name = f"encoder-replacement:{self.codec.value}:{self.layer.value}"
+        threading.Thread(target=self._replace, args=(worker,), name=name, daemon=True).start()
 
-class _Worker:
-    """One life of the encoder thread."""
-
-    def __init__(self, stream: VideoEncodedStream) -> None:
-        self._stream = stream
-        self._clock = stream._clock
-        self._changed = threading.Condition()
-        self._newest: VideoFrame | None = None
-        self._stopped = False
-        self._encoder: VideoEncoder | None = None
-        self._retry_at = float("-inf")
-        self._converter = PictureConverter()
-        self._turner = Turner()
-        self._due = float("-inf")
-        self._last_pts = -1
-        self._epoch: float | None = None
-        self._unsubscribe: Callable[[], None] = lambda: None
-        name = f"encoder:{stream.codec.value}:{stream.layer.value}"
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-
-    def start(self) -> None:
-        self._unsubscribe = self._stream._camera.subscribe(self)
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._unsubscribe()
-        with self._changed:
-            self._stopped = True
-            self._changed.notify_all()
-
-    def wait_ended(self, timeout_s: float | None) -> bool:
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
-
-    def put(self, frame: VideoFrame) -> None:
-        """From the camera slot: the newest picture replaces one still waiting."""
-        with self._changed:
-            self._newest = frame
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        try:
-            while (frame := self._next()) is not None:
-                if self._keeps_pace(frame):
-                    self._encode(frame)
-        finally:
-            self._drop_encoder()
-
-    def _next(self) -> VideoFrame | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._newest is not None)
-            frame, self._newest = self._newest, None
-            return None if self._stopped else frame
-
-    def _keeps_pace(self, frame: VideoFrame) -> bool:
-        """Thin out a camera that gives more pictures a second than are wanted."""
-        interval = 1.0 / self._stream._settings.fps
-        if frame.capture_time < self._due - interval / 4:
-            return False
-        self._due = max(self._due, frame.capture_time - interval / 2) + interval
-        return True
-
-    def _encode(self, frame: VideoFrame) -> None:
-        stream, now = self._stream, self._clock.now()
-        if now < self._retry_at:
-            return
-        with stream._lock:
-            force_key, target_bps = stream._keys.due(now), stream._rate.target_bps
-        try:
-            payloads = self._encode_picture(frame, force_key, target_bps)
-        except PictureError as error:
-            log.debug("a picture of the camera was left out: %s", error)
-            return
-        except EncoderError as error:
-            log.warning("%s; trying again in %.0f s", error, _RETRY_S)
-            self._drop_encoder()
-            self._retry_at = now + _RETRY_S
-            return
-        for payload in payloads:
-            if self._stopped:
+    def _replace(self, worker: VideoWorker) -> None:
+        if worker.busy_with:
+            self._shared.roster.failed(worker.busy_with, "it does not return")
+        with self._shared.lock:
+            if self._worker is not worker:
                 return
-            if payload.key:
-                with stream._lock:
-                    stream._keys.made(now)
-            stream._fanout.give(
-                EncodedFrame(stream.codec, stream.layer, payload.key, frame.capture_time, payload.payload)
-            )
-
-    def _encode_picture(self, frame: VideoFrame, force_key: bool, target_bps: int) -> list[EncodedPayload]:
-        picture = self._converter.decode(frame)
-        settings = self._stream._settings.encoder(*upright(picture.width, picture.height, frame.rotation))
-        encoder = self._encoder
-        if encoder is None or encoder.settings != settings:
-            self._drop_encoder()
-            encoder = self._encoder = self._stream._factory(settings)
-        encoder.target_bps = target_bps
-        # Scaled first: turning then copies the smaller picture.
-        size = upright(settings.width, settings.height, frame.rotation)
-        picture = self._turner.turn(self._converter.convert(picture, *size), frame.rotation)
-        picture.pts = self._pts(frame.capture_time)
-        return encoder.encode(picture, force_key)
-
-    def _pts(self, capture_time: float) -> int:
-        if self._epoch is None:
-            self._epoch = capture_time
-        self._last_pts = max(self._last_pts + 1, round((capture_time - self._epoch) * CLOCK_RATE))
-        return self._last_pts
-
-    def _drop_encoder(self) -> None:
-        if self._encoder is not None:
-            self._encoder.close()
-            self._encoder = None
+            worker.stop()
+            self._shared.roster.abandoned += 1
+            self._shared.keys.join("")
+            self._worker = VideoWorker(self._shared, self._hangs)
+            self._worker.start()

@@ -2,6 +2,7 @@
 """Pictures of every format and layout become what an encoder takes."""
 
 import contextlib
+import os
 from fractions import Fraction
 
 import av
@@ -99,8 +100,16 @@ def test_jpeg_is_decoded_into_limited_range() -> None:
         assert abs(int(np.percentile(strip, 95)) - 235) < 8
 
 
+def test_converting_makes_no_threads() -> None:
+    """They would come with the first picture that is not I420, one for each processor, and stay."""
+    converter = PictureConverter()
+    before = len(os.listdir("/proc/self/task"))
+    converter.convert(av.VideoFrame(1280, 720, "yuvj422p"), 640, 360)
+    assert len(os.listdir("/proc/self/task")) == before
+
+
 @given(st.binary(max_size=400))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_damaged_jpeg_is_a_typed_error_or_some_picture(data: bytes) -> None:
     frame = VideoFrame(PixelFormat.MJPEG, 320, 240, (Plane(memoryview(data), 0),), 0.0)
     with contextlib.suppress(PictureError):
@@ -125,7 +134,7 @@ def test_fit_keeps_shape_and_bounds(width: int, height: int, max_width: int, max
 
 
 @given(width=st.integers(1, 700), height=st.integers(1, 500), text=st.text(max_size=120))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_slate_is_a_picture_whatever_the_text(width: int, height: int, text: str) -> None:
     frame = SlatePainter().paint(width, height, text, 2.0)
     assert frame.width % 2 == frame.height % 2 == 0
