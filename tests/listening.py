@@ -12,5 +12,10 @@ _HEADER_BYTES = 44
 
 def samples(recording: Path, last_s: float) -> NDArray[np.int16]:
     """The newest `last_s` seconds of a mono 16-bit 48 kHz WAV file; shorter when there is less."""
-    data = recording.read_bytes()[_HEADER_BYTES:] if recording.exists() else b""
-    return np.frombuffer(data[: len(data) // 2 * 2], "<i2")[-int(last_s * RATE_HZ) :].astype(np.int16)
+    if not recording.exists():
+        return np.empty(0, np.int16)
+    with recording.open("rb") as file:
+        whole = (file.seek(0, 2) - _HEADER_BYTES) // 2
+        wanted = max(0, min(whole, int(last_s * RATE_HZ)))
+        file.seek(_HEADER_BYTES + 2 * (max(0, whole) - wanted))
+        return np.frombuffer(file.read(2 * wanted), "<i2").astype(np.int16)

@@ -151,6 +151,8 @@ class Kiosk:
             "speaker": {"device": "virtual", "virtual": {"record": str(self.sound)}},
             "screen": {"virtual": {"record": str(self.pictures)}},
             "control": {"socket": str(self.socket)},
+            # No hardware of this machine.
+            "video": {"encoders": ["libx264", "libvpx"]},
         }
         for name, section in sections.items():
             config[name] = config.get(name, {}) | section
@@ -203,12 +205,14 @@ class Kiosk:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
 
-async def until(condition: Callable[[], Any], deadline_s: float, failure: Callable[[], str]) -> None:
-    """Ask again every 50 ms until the (async) condition holds; AssertionError after the deadline."""
+async def until(
+    condition: Callable[[], Any], deadline_s: float, failure: Callable[[], str], pause_s: float = 0.05
+) -> None:
+    """Ask every `pause_s` seconds until the (async) condition holds; AssertionError after the deadline."""
     try:
         async with asyncio.timeout(deadline_s):
             while not await condition():
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(pause_s)
     except TimeoutError:
         raise AssertionError(failure()) from None
 

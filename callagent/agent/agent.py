@@ -12,26 +12,33 @@ import gpiozero
 
 from callagent import __version__
 from callagent.agent.attendant import Attendant
+from callagent.agent.board_nodes import BoardNodes
 from callagent.agent.camera_controls import camera_controls, set_camera_control
 from callagent.agent.control import ControlServer
+from callagent.agent.hardware import with_profile
 from callagent.agent.ice import WithOwnServers, configured_servers
 from callagent.agent.lights import View
+from callagent.agent.orientation_watch import OrientationWatch
 from callagent.agent.panel import Panel
 from callagent.agent.panel_actions import PanelActions
 from callagent.agent.privacy import CAMERA, REASON, SOFTWARE, Privacy
 from callagent.agent.report import devices_report, status_report
 from callagent.agent.shutter import Shutter
 from callagent.agent.sign_in import Identity
+from callagent.agent.stats import measured
 from callagent.agent.studio import Studio
+from callagent.agent.voices import VoiceWatch
 from callagent.call.engine import CallEngine, EngineSettings
 from callagent.call.model import CallParams
 from callagent.call.notifications import EngineEvent, OnCommand
-from callagent.config import AgentConfig
+from callagent.config import AgentConfig, HardwareProfile
 from callagent.devices.inventory import DeviceKind
+from callagent.devices.network import Network, NetworkWatch
 from callagent.devices.nodes import KernelNodes, Nodes
 from callagent.devices.registry import Registry
 from callagent.devices.udev import PyudevSource
 from callagent.devices.udev_source import UdevSource
+from callagent.media.encoders.roster import EncoderRoster
 from callagent.ports import Codec, SourceState
 from callagent.protocol import control as api
 from callagent.protocol.command import OPEN_DOOR
@@ -39,12 +46,15 @@ from callagent.protocol.enums import CallState, LoginState, MediaType, Platform
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HistoryData
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
+from callagent.rtc.h264_level import level_for
 
 logger = logging.getLogger(__name__)
 
 PRIVACY_EVENT = "privacyChanged"
 SLOTS_EVENT = "slotsChanged"
 """The agent's own event: a camera, microphone or speaker slot changed its state."""
+VOICES_EVENT = "onUserVoiceVolumeChanged"
+"""How loud each member of the call is, 0 to 100 (reference: callkit-client-api 5)."""
 DEFAULT_RING_S = 30
 CAPABILITIES = ("calls", "video", "h264", "vp8", "opus")
 
@@ -58,36 +68,51 @@ class Agent:
         identity: Identity,
         socket: Path | None = None,
         *,
+        hardware: HardwareProfile | None = None,
         udev: UdevSource | None = None,
         nodes: Nodes | None = None,
         gpio_factory: gpiozero.Factory | None = None,
+        encoders: EncoderRoster | None = None,
     ) -> None:
         """`socket`: where to listen for control; none for an agent inside another program.
 
+        `hardware`: the profile of the machine, as `find_hardware` finds it; none: no defaults from there.
         `udev`, `nodes` and `gpio_factory`: in place of the kernel's, such as those of
-        `devices.virtual.scripted.ScriptedHardware` and gpiozero's MockFactory.
+        `devices.virtual.scripted.ScriptedHardware` and gpiozero's MockFactory. `encoders`: as
+        `encoding.machine_encoders` finds them; none: software.
         """
+        nodes = nodes or KernelNodes()
+        if hardware is not None:
+            config, nodes = with_profile(config, hardware), BoardNodes(nodes, hardware.sound)
         self._config = config
+        self._hardware = hardware
         self._identity = identity
         self._began = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self.registry = Registry(udev or PyudevSource())
         self.privacy = Privacy(self._privacy_changed)
         self._shutter = Shutter(partial(self.privacy.set, CAMERA))
+        self.orientation = OrientationWatch(
+            config.screen.orientation, self.registry, nodes, self._orientation_changed
+        )
         self.studio = Studio(
             config,
             self.registry,
-            nodes or KernelNodes(),
+            nodes,
             self._slots_changed,
             self._devices_changed,
             self._shutter.watch,
+            encoders,
         )
         self.panel = Panel(
             config, PanelActions(self), self.registry, on_switch=self.privacy.set, factory=gpio_factory
         )
+        self._network = NetworkWatch(self._network_changed)
+        self._voices = VoiceWatch(self._levels, self._tell_voices)
         self._devices_told = False
-        codecs = tuple(Codec(name) for name in config.video.codecs)
-        media = WebRtcSessionFactory(self.studio.local, self.studio.remote, RtcSettings(video_codecs=codecs))
+        media = WebRtcSessionFactory(
+            self.studio.local, self.studio.remote, _rtc_settings(config), tracer=self.studio.tracer
+        )
         self.engine = CallEngine(
             _engine_settings(config, identity), WithOwnServers(media, configured_servers(config.media))
         )
@@ -110,16 +135,22 @@ class Agent:
         if self._control is not None:
             await self._control.start()
         await self.registry.start()
+        await self.orientation.start()
         await self.studio.start()
         self.panel.start()
+        await self._network.start()
+        self._voices.start()
         await self.engine.start()
 
     async def close(self) -> None:
         """Hang up with an end event, release every device. Idempotent; at most some 5 s."""
+        self._voices.close()
+        await self._network.close()
         await self.engine.close()
         await self.attendant.close()
         await self.panel.close()
         await self._shutter.close()
+        await self.orientation.close()
         await self.studio.close()
         await self.registry.close()
         if self._control is not None:
@@ -137,8 +168,10 @@ class Agent:
             began=self._began,
             missed_calls=self.attendant.missed,
             privacy=api.PrivacyStatus(on=self.privacy.on, sources=self.privacy.sources),
+            orientation=self._orientation_status(),
             registry=self.registry,
             panel=self.panel,
+            hardware_profile="" if self._hardware is None else self._hardware.name,
         )
 
     async def devices(self) -> api.DevicesData:
@@ -239,6 +272,10 @@ class Agent:
         self.attendant.somebody_is_here()
         return HistoryData(calls=await self.engine.history(limit))
 
+    async def stats(self, seconds: float) -> api.StatsData:
+        """Where the time goes, over the next so many seconds."""
+        return await measured(self.studio.tracer, seconds)
+
     def _require_call(self) -> None:
         if self.engine.state.call_state is not CallState.CONNECTED:
             raise CallAgentError(ErrorCode.REQUEST_REFUSED, "There is no connected call")
@@ -304,6 +341,28 @@ class Agent:
         self._refresh_panel()
         self._tell(SLOTS_EVENT, {})
 
+    def _levels(self) -> dict[str, int]:
+        if self.engine.state.call_state is not CallState.CONNECTED:
+            return {}
+        return self.studio.remote.levels() | {self.user_id: self.studio.microphone.level}
+
+    def _tell_voices(self, levels: dict[str, int]) -> None:
+        self._tell(VOICES_EVENT, {"callId": self.engine.state.call_id, "volumeMap": levels})
+
+    def _network_changed(self, before: Network, now: Network) -> None:
+        logger.info("the network changed: addresses %s", ", ".join(sorted(now.addresses)) or "none")
+        self.engine.network_changed(before.addresses - now.addresses, there=bool(now.addresses))
+
+    def _orientation_changed(self) -> None:
+        self.studio.orient(self.orientation.current)
+        self._tell(api.ORIENTATION_CHANGED_EVENT, self._orientation_status().wire())
+
+    def _orientation_status(self) -> api.OrientationStatus:
+        current = self.orientation.current
+        return api.OrientationStatus(
+            screen=current.screen, reason=current.reason, camera_rotation=self.studio.camera.rotation
+        )
+
     def _devices_changed(self) -> None:
         """On the loop; several changes of one moment are told once."""
         if not self._devices_told:
@@ -317,6 +376,16 @@ class Agent:
     def _tell(self, name: str, data: dict[str, object]) -> None:
         if self._control is not None:
             self._control.publish(api.EventMessage(event=name, time=int(time.time() * 1000), data=data))
+
+
+def _rtc_settings(config: AgentConfig) -> RtcSettings:
+    silence_s = config.media.silence_s
+    return RtcSettings(
+        video_codecs=tuple(Codec(name) for name in config.video.codecs),
+        h264_level=level_for(*config.video.size, config.video.fps),
+        silence_timeout_s=silence_s,
+        quiet_timeout_s=max(RtcSettings().quiet_timeout_s, 2 * silence_s),
+    )
 
 
 def _engine_settings(config: AgentConfig, identity: Identity) -> EngineSettings:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from callagent.agent.candidates import Candidates, Choice
-from callagent.agent.selection import ranked
+from callagent.agent.selection import ambiguities, ranked
 from callagent.config.selectors import DeviceSelector
 from callagent.devices.inventory import Change, DeviceInfo, DeviceKind
 from callagent.devices.registry import Registry
@@ -33,7 +33,9 @@ class Slot(Protocol[DeviceIn]):
 
     def take_failures(self) -> list[Failure]: ...
 
-    def set_source(self, source: DeviceIn | None, reason: str = "", *, overlap: bool = False) -> bool: ...
+    def set_source(
+        self, source: DeviceIn | None, reason: str = "", *, overlap: bool = False, lost: bool = False
+    ) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,8 @@ class Binding(Generic[Device]):
 
     @property
     def problems(self) -> list[str]:
-        """Why the first choice is not what is used, one sentence each."""
-        found = []
+        """Why the first choice is not what is used, and what might choose wrongly, one sentence each."""
+        found = ambiguities(self._selectors, self._registry.present.of(self._wanted.kind))
         for device in self._candidates.ranked:
             reason = self._candidates.trouble_of(device.id)
             if device == self.chosen:
@@ -188,7 +190,8 @@ class Binding(Generic[Device]):
         if wanted.fixed is not None:
             self._candidates.present([wanted.fixed])
             return
-        present = [] if wanted.none else self._registry.present.of(wanted.kind)
+        there = () if wanted.none else self._registry.present.of(wanted.kind)
+        present = [device for device in there if device.plugged]
         found = ranked(self._selectors, present)
         preferred = self._candidates.preferred
         by_hand = [device for device in present if device.id == preferred and device not in found]
@@ -198,6 +201,8 @@ class Binding(Generic[Device]):
             self._absent = f"No {kind} is configured"
         elif present and not found:
             self._absent = f"No {kind} matches the selectors"
+        elif there and not present:
+            self._absent = f"No {kind} has anything connected that takes sound"
         else:
             self._absent = self._registry.problem or f"No {kind} is plugged in"
 
@@ -245,16 +250,23 @@ class Binding(Generic[Device]):
         made = _Attempt(choice, self._make(choice))
         logger.info("%s: %s", self._wanted.kind, choice.device.name)
         self._told = None
-        if self._slot.set_source(made.source, overlap=True):
+        if self._slot.set_source(made.source, overlap=True, lost=self._is_gone()):
             self._challenge = made
         else:
             self._attempt, self._challenge = made, None
 
     def _let_go(self, reason: str) -> None:
         if self._told != reason:
+            lost = self._is_gone()
             self._attempt = self._challenge = None
             self._told = reason
-            self._slot.set_source(None, reason)
+            self._slot.set_source(None, reason, lost=lost)
+
+    def _is_gone(self) -> bool:
+        """Whether what is behind the slot is no longer there, though its driver may not have noticed."""
+        if self._attempt is None or self._wanted.fixed is not None:
+            return False
+        return self._registry.present.get(self._wanted.kind, self._attempt.choice.device.id) is None
 
     def _wake_at(self, moment: float | None) -> None:
         if self._timer is not None:

@@ -13,7 +13,6 @@ import logging
 import os
 import socket
 import stat
-import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -22,6 +21,7 @@ from aiohttp import WSCloseCode, web
 from pydantic import ValidationError
 
 from callagent import __version__
+from callagent.agent.peer_credentials import peer_of
 from callagent.protocol import control as api
 from callagent.protocol.base import Wire
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -55,6 +55,7 @@ class Controlled(Protocol):
     async def open_door(self) -> api.DoneData: ...
     async def command(self, request: api.RemoteCommandRequest) -> api.DoneData: ...
     async def history(self, limit: int) -> HistoryData: ...
+    async def stats(self, seconds: float) -> api.StatsData: ...
 
 
 class ControlServer:
@@ -131,6 +132,9 @@ class ControlServer:
         async def history(request: web.Request) -> Wire:
             return await agent.history(_parse(api.HistoryQuery, dict(request.query)).limit)
 
+        async def stats(request: web.Request) -> Wire:
+            return await agent.stats(_parse(api.StatsQuery, dict(request.query)).seconds)
+
         app.add_routes(
             [
                 web.get(api.STATUS_PATH, _answer(lambda _: agent.status())),
@@ -150,6 +154,7 @@ class ControlServer:
                 web.post(api.DOOR_PATH, _answer(lambda _: agent.open_door())),
                 post(api.COMMAND_PATH, api.RemoteCommandRequest, agent.command),
                 web.get(api.HISTORY_PATH, _answer(history)),
+                web.get(api.STATS_PATH, _answer(stats)),
                 web.get(api.EVENTS_PATH, self._events),
                 web.get(api.OPENAPI_PATH, _openapi),
             ]
@@ -247,7 +252,7 @@ def _peer(request: web.Request) -> str:
     connection = transport.get_extra_info("socket") if transport is not None else None
     if connection is None:
         return "a client that left"
-    pid, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    pid, uid = peer_of(connection)
     return f"process {pid} of user {uid}"
 
 

@@ -43,16 +43,20 @@ def _fixed(kind: DeviceKind, name: str) -> DeviceInfo:
 
 
 def camera_maker(
-    config: AgentConfig, nodes: Nodes, made: Callable[[VideoSource], None] = lambda _: None
+    config: AgentConfig,
+    nodes: Nodes,
+    made: Callable[[VideoSource], None] = lambda _: None,
+    *,
+    coded: bool = False,
 ) -> Callable[[Choice], VideoSource]:
-    """`made` gets every camera before it is opened."""
+    """`made` gets every camera before it is opened; `coded`: H.264 of the wished size is welcome."""
     camera = config.camera
     formats = tuple(PixelFormat[name] for name in camera.formats)
 
     def make(choice: Choice) -> VideoSource:
         if camera.device == VIRTUAL:
             return VirtualCamera(ident=camera.virtual.ident)
-        source = nodes.camera(choice.device, CameraSettings(formats, camera.controls, choice.economy))
+        source = nodes.camera(choice.device, CameraSettings(formats, camera.controls, choice.economy, coded))
         made(source)
         return source
 

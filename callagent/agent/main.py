@@ -2,16 +2,20 @@
 """Runs the agent as a program: from the configuration to the last device closed."""
 
 import asyncio
+import faulthandler
 import logging
 import os
 import signal
+import sys
 from pathlib import Path
 
 from callagent import __version__
 from callagent.agent.agent import Agent
+from callagent.agent.encoding import machine_encoders, results_file
+from callagent.agent.hardware import find_hardware
 from callagent.agent.notify import notify
 from callagent.agent.sign_in import identify
-from callagent.config import AgentConfig
+from callagent.config import AgentConfig, ConfigError
 from callagent.protocol.control import SERVICE_SOCKET_PATH, SOCKET_NAME
 from callagent.protocol.errors import CallAgentError
 
@@ -33,7 +37,15 @@ def socket_path(config: AgentConfig) -> Path:
 
 def run_agent(config: AgentConfig) -> int:
     """Run until SIGTERM or SIGINT; returns the exit code. Logging is set up by the caller."""
+    _tell_stacks()
     return asyncio.run(_run(config))
+
+
+def _tell_stacks() -> None:
+    """Print every thread's stack: on a crash, on SIGABRT (systemd's watchdog), and when asked by SIGUSR1."""
+    if sys.__stderr__ is not None:
+        faulthandler.enable(sys.__stderr__)
+        faulthandler.register(signal.SIGUSR1, sys.__stderr__, all_threads=True)
 
 
 async def _run(config: AgentConfig) -> int:
@@ -44,7 +56,7 @@ async def _run(config: AgentConfig) -> int:
     running = asyncio.create_task(_until_stopped(config, stopping), name="agent")
     try:
         return await running
-    except CallAgentError as error:
+    except (CallAgentError, ConfigError) as error:
         logger.critical("%s", error)
         return EXIT_CONFIG
     except OSError as error:
@@ -53,6 +65,7 @@ async def _run(config: AgentConfig) -> int:
 
 
 async def _until_stopped(config: AgentConfig, stopping: asyncio.Event) -> int:
+    hardware = await asyncio.to_thread(find_hardware, config)
     identifying = asyncio.create_task(identify(config), name="identify")
     stop = asyncio.create_task(stopping.wait(), name="stop")
     try:
@@ -60,11 +73,13 @@ async def _until_stopped(config: AgentConfig, stopping: asyncio.Event) -> int:
         if not identifying.done():
             return EXIT_OK
         identity = identifying.result()
-        agent = Agent(config, identity, socket_path(config))
+        encoders = await asyncio.to_thread(machine_encoders, config, hardware, results_file())
+        agent = Agent(config, identity, socket_path(config), hardware=hardware, encoders=encoders)
         try:
             await agent.start()
             notify("READY=1", f"STATUS=user {identity.user_id} at {config.service.url}")
             logger.info("callagent %s runs as %s at %s", __version__, identity.user_id, config.service.url)
+            logger.info("hardware profile: %s", hardware.name if hardware else "none")
             await stop
         finally:
             notify("STOPPING=1")

@@ -7,6 +7,7 @@ Lines and keys come and go with their chips and input devices; each is taken whe
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -14,63 +15,23 @@ from typing import Any
 import gpiozero
 
 from callagent.agent.buttons import Actions, Buttons
+from callagent.agent.contacts import Contact, Keys
 from callagent.agent.door_line import DoorLine
 from callagent.agent.lights import Light, Output, View
 from callagent.agent.selection import ranked
 from callagent.config import AgentConfig
 from callagent.config.panel import ButtonConfig, LineConfig
-from callagent.devices.gestures import Gestures
+from callagent.devices.gestures import Gesture
 from callagent.devices.gpio import GpiodFactory, Line
+from callagent.devices.holders import group_hint
 from callagent.devices.inventory import Change, ChangeKind, DeviceKind
-from callagent.devices.keys import KeyWatch, code_of
+from callagent.devices.keys import InputDevices
 from callagent.devices.registry import Registry
 
 logger = logging.getLogger(__name__)
 
 _REPEAT_S = 5.0
 """How often lines and keys that could not be taken are tried again, should no event tell of them."""
-
-
-class Contact:
-    """One button or switch: where it is, and what is made of its changes."""
-
-    def __init__(self, config: ButtonConfig, told: Callable[[ButtonConfig, Any], None]) -> None:
-        self.config = config
-        self._told = told
-        self.held: Any = None
-        """The gpiozero device or the KeyWatch; none while it is not there."""
-        debounce_s = config.debounce_ms / 1000
-        self._gestures = Gestures(hold_s=config.hold_s, debounce_s=debounce_s, double=config.double != "none")
-        self._timer: asyncio.TimerHandle | None = None
-
-    def changed(self, closed: bool) -> None:
-        """On the loop."""
-        if self.config.switch is not None:
-            self._told(self.config, closed)
-            return
-        self._tell(self._gestures.feed(closed, asyncio.get_running_loop().time()))
-
-    def release(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        held, self.held = self.held, None
-        if held is not None:
-            with contextlib.suppress(OSError):
-                held.close()
-
-    def _tell(self, gestures: list[Any]) -> None:
-        for gesture in gestures:
-            self._told(self.config, gesture)
-        loop = asyncio.get_running_loop()
-        if self._timer is not None:
-            self._timer.cancel()
-        due = self._gestures.next_due
-        self._timer = None if due is None else loop.call_at(due, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        self._tell(self._gestures.tick(asyncio.get_running_loop().time()))
 
 
 class Panel:
@@ -93,6 +54,7 @@ class Panel:
         self._buttons = Buttons(actions, self._failed)
         self._contacts = [Contact(button, self._told) for button in config.buttons]
         self._lights: dict[str, Light] = {}
+        self._inputs = InputDevices()
         self._door_output: Output | None = None
         self.door = None if config.door is None else DoorLine(config.door, lambda: self._door_output)
         self._view = View()
@@ -166,7 +128,8 @@ class Panel:
         if not self._running:
             return
         for contact in self._contacts:
-            if contact.held is None:
+            # A key may come on one more input device at any time.
+            if contact.held is None or isinstance(contact.held, Keys):
                 self._attempt(f"button {contact.config.name}", partial(self._take_contact, contact))
         for light in self._config.lights:
             if light.name not in self._lights:
@@ -177,13 +140,17 @@ class Panel:
             self._retry.cancel()
             self._retry = None
         if self._missing:
+            self._try_again_later()
+
+    def _try_again_later(self) -> None:
+        if self._running and self._retry is None:
             self._retry = self._loop.call_later(_REPEAT_S, self._take_all)
 
     def _attempt(self, what: str, take: Callable[[], None]) -> None:
         try:
             take()
         except (OSError, ValueError, gpiozero.GPIOZeroError) as error:
-            problem = f"{what}: {error}"
+            problem = f"{what}: {_reason(error)}"
             if self._missing.get(what) != problem:
                 logger.warning("%s", problem)
             self._missing[what] = problem
@@ -193,11 +160,11 @@ class Panel:
 
     def _take_contact(self, contact: Contact) -> None:
         if contact.config.gpio is not None:
-            contact.held = self._take_input(contact, contact.config.gpio)
+            self._take_input(contact, contact.config.gpio)
         else:
-            contact.held = self._take_key(contact)
+            self._take_key(contact)
 
-    def _take_input(self, contact: Contact, line: LineConfig) -> Any:
+    def _take_input(self, contact: Contact, line: LineConfig) -> None:
         # gpiozero wants to know of a pull resistor or of the active level, never of both.
         pulls = {("pull_up", True): True, ("pull_down", False): False}
         pull_up = pulls.get((line.bias, line.active_low))
@@ -207,29 +174,33 @@ class Panel:
         )
 
         def changed(closed: bool) -> None:
-            # gpiozero calls on the factory's thread.
+            # On the factory's thread. How long ago it was gpiozero has from the kernel's time stamp.
+            ago = device.active_time if closed else device.inactive_time
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(contact.changed, closed)
+                self._loop.call_soon_threadsafe(told, closed, time.monotonic() - (ago or 0.0))
+
+        def told(closed: bool, since: float) -> None:
+            # Changes of a device that was let go meanwhile are nobody's.
+            if contact.held is device:
+                contact.changed(closed, since)
 
         device.when_activated = partial(changed, True)
         device.when_deactivated = partial(changed, False)
-        contact.changed(device.is_active)
-        return device
+        closed = device.is_active
+        contact.held = device
+        contact.changed(closed, time.monotonic())
 
-    def _take_key(self, contact: Contact) -> KeyWatch:
-        config = contact.config
-        assert config.key is not None
-        code_of(config.key)
+    def _take_key(self, contact: Contact) -> None:
+        def lost(keys: Keys) -> None:
+            if not keys.present:
+                contact.release()
+                name = f"button {contact.config.name}"
+                self._missing[name] = f"{name}: its input device is gone"
+            self._try_again_later()
 
-        def lost() -> None:
-            contact.release()
-            self._missing[f"button {config.name}"] = f"button {config.name}: its input device is gone"
-
-        for device in ranked(config.device, self._registry.present.of(DeviceKind.KEYS)):
-            watch = KeyWatch(device.path, config.key, contact.changed, lost, exclusive=config.exclusive)
-            if watch.open():
-                return watch
-        raise OSError(f"no input device with {config.key} is plugged in")
+        keys = contact.held if isinstance(contact.held, Keys) else Keys(self._inputs, contact, lost)
+        keys.take(ranked(contact.config.device, self._registry.present.of(DeviceKind.KEYS)))
+        contact.held = keys
 
     def _take_light(self, config: Any) -> None:
         light = Light(config, self._output(config.gpio))
@@ -281,13 +252,22 @@ class Panel:
 
     # --- what comes of it -----------------------------------------------------------
 
-    def _told(self, config: ButtonConfig, what: Any) -> None:
-        if config.switch is not None:
-            self._on_switch(config.name, bool(what))
-        else:
+    def _told(self, config: ButtonConfig, what: Gesture | bool) -> None:
+        if isinstance(what, Gesture):
             self._buttons.perform(config, what)
+        else:
+            self._on_switch(config.name, what)
 
     def _failed(self, reason: str) -> None:
         for light in self._lights.values():
             if light.config.shows == "error":
                 light.flash()
+
+
+def _reason(error: Exception) -> str:
+    """With what to do about it where that is known."""
+    if isinstance(error, PermissionError) and isinstance(error.filename, str):
+        return f"{error.filename} may not be opened: {group_hint(error.filename) or error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

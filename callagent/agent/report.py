@@ -20,6 +20,8 @@ from callagent.protocol import control as api
 from callagent.protocol.enums import LoginState
 
 _LIBRARIES = ("aiortc", "av")
+_MOMENTS = 24
+"""Of a slot's history."""
 
 
 class Slot(Protocol):
@@ -32,7 +34,13 @@ class Slot(Protocol):
     def reason(self) -> str: ...
 
     @property
+    def error_code(self) -> int: ...
+
+    @property
     def device(self) -> str | None: ...
+
+    @property
+    def log(self) -> SlotLog: ...
 
 
 def call_status(status: EngineStatus) -> api.CallStatusData | None:
@@ -57,13 +65,22 @@ def call_status(status: EngineStatus) -> api.CallStatusData | None:
     )
 
 
+def history_of(log: SlotLog) -> list[api.SlotMoment]:
+    return [
+        api.SlotMoment(time_s=moment.time, event=moment.event.value, device=moment.device)
+        for moment in log.recent(_MOMENTS)
+    ]
+
+
 def slot_status(slot: Slot, mode: str | None = None, **details: Any) -> api.SlotStatus:
     return api.SlotStatus(
         state=api.SlotState(slot.state.value),
         reason=slot.reason,
+        code=slot.error_code,
         device=slot.device,
         mode=mode,
         details=details,
+        history=history_of(slot.log),
     )
 
 
@@ -72,7 +89,7 @@ def slots_status(studio: Studio) -> dict[str, api.SlotStatus]:
     camera_mode = f"{mode.width}x{mode.height}@{mode.fps}" if mode else None
     details: dict[str, dict[str, Any]] = {
         "camera": {"rotation": studio.camera.rotation} if studio.camera.rotation else {},
-        "microphone": {"muted": studio.microphone.muted},
+        "microphone": {"muted": studio.microphone.muted} | studio.processing.figures(),
         "speaker": {"volume": studio.speaker.volume},
     }
     return {
@@ -126,14 +143,18 @@ async def status_report(
     began: float,
     missed_calls: int,
     privacy: api.PrivacyStatus,
+    orientation: api.OrientationStatus,
     registry: Registry,
     panel: Panel,
+    hardware_profile: str,
 ) -> api.StatusData:
     """`began`: monotonic seconds of the agent's start."""
     status = engine.state
     slots = slots_status(studio)
     screen = {"pictures": studio.screen.frames, "codes_read": studio.screen.read}
     media: dict[str, Any] = {"peers": await engine.media_statistics(), "screen": screen}
+    sent = studio.local.video_details()
+    media |= {"sent_video": sent} if sent else {}
     return api.StatusData(
         state=status.call_state,
         login=status.login_state,
@@ -150,12 +171,15 @@ async def status_report(
         media=media,
         counters={"missed_calls": missed_calls},
         privacy=privacy,
+        orientation=orientation,
         panel=api.PanelStatus(buttons=panel.hints, lights=panel.patterns),
+        hardware_profile=hardware_profile,
         problems=[
             *problems(status, slots),
             *(problem for binding in studio.bindings.values() for problem in binding.problems),
             *([registry.problem] if registry.problem else []),
             *studio.sound_problems,
+            *studio.processing.problems,
             *panel.problems,
         ],
     )

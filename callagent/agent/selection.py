@@ -2,10 +2,11 @@
 """Which of the devices present the configuration means, best first. Pure."""
 
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
+from callagent.config.globs import fits
 from callagent.config.selectors import DeviceSelector
 from callagent.devices.inventory import DeviceInfo, DeviceKind
+from callagent.devices.registry import equal_serials, equal_serials_text
 
 _MADE_OF_SOFTWARE = frozenset({"vivid", "v4l2loopback", "snd_aloop", "snd_dummy"})
 """Drivers without hardware: good for tests, never what `auto` means while there is anything else."""
@@ -28,14 +29,24 @@ def ranked(selectors: Sequence[DeviceSelector] | None, present: Iterable[DeviceI
 
 def matches(selector: DeviceSelector, device: DeviceInfo) -> bool:
     """Every given pattern fits one of the texts it may mean."""
-    return all(
-        any(fnmatchcase(text.lower(), pattern.lower()) for text in _texts(key, device))
-        for key, pattern in selector.patterns.items()
-    )
+    return all(fits([pattern], _texts(key, device)) for key, pattern in selector.patterns.items())
+
+
+def ambiguities(selectors: Sequence[DeviceSelector] | None, present: Sequence[DeviceInfo]) -> list[str]:
+    """A sentence for each two devices of one serial number that a selector by serial does not tell apart."""
+    found = []
+    for first, second in equal_serials(present):
+        for selector in selectors or ():
+            vague = selector.serial is not None and selector.port is None and selector.path is None
+            if vague and matches(selector, first) and matches(selector, second):
+                found.append(equal_serials_text(first, second))
+                break
+    return found
 
 
 def selector_yaml(device: DeviceInfo, others: Iterable[DeviceInfo]) -> str:
     """What to paste into the configuration to mean this device, whatever else is plugged in."""
+    others = tuple(others)
     lines = []
     if device.serial:
         lines.append(f"serial: {_quoted(device.serial)}")
@@ -45,11 +56,23 @@ def selector_yaml(device: DeviceInfo, others: Iterable[DeviceInfo]) -> str:
     )
     if device.port and (twin or not device.serial):
         lines.append(f"port: {_quoted(device.port)}")
+    if any(_same_card(device, other) for other in others):
+        lines.append(f"path: {_quoted(device.path)}")
     if not lines:
         lines.append(f"name: {_quoted(device.name)}")
     if device.kind not in (DeviceKind.CAMERA, DeviceKind.MICROPHONE, DeviceKind.SPEAKER):
         return "device: {" + ", ".join(lines) + "}"
     return f"{device.kind}:\n  device:\n    - " + "\n      ".join(lines) + "\n"
+
+
+def _same_card(device: DeviceInfo, other: DeviceInfo) -> bool:
+    """Another output of it, as HDMI beside analog sound."""
+    return (
+        device.kind in (DeviceKind.MICROPHONE, DeviceKind.SPEAKER)
+        and other.kind is device.kind
+        and other.id != device.id
+        and (other.serial, other.port) == (device.serial, device.port)
+    )
 
 
 def _texts(key: str, device: DeviceInfo) -> tuple[str, ...]:

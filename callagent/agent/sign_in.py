@@ -37,7 +37,7 @@ async def identify(config: AgentConfig) -> Identity:
     device key that takes the service, which is asked until it answers.
     Raises CallAgentError when a file cannot be used or the key is refused.
     """
-    tls = _tls(config)
+    tls = tls_context(config)
     credentials = _credentials(config, tls)
     user_id = config.identity.user or await _ask_for_user(credentials)
     return Identity(
@@ -73,7 +73,8 @@ async def _ask_for_user(credentials: Credentials) -> str:
         delay_s = min(2 * delay_s, RETRY_MOST_S)
 
 
-def _tls(config: AgentConfig) -> ssl.SSLContext | None:
+def tls_context(config: AgentConfig) -> ssl.SSLContext | None:
+    """With the CA of the configuration; None for http://. Raises CallAgentError (PARAM_INVALID)."""
     if not config.service.url.startswith("https:"):
         return None
     authority = config.service.ca

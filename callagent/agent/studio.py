@@ -5,13 +5,17 @@ All on the loop; the slots' own threads do what blocks.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any, Literal
 
 from callagent.agent.binding import Binding
 from callagent.agent.devices import camera_maker, microphone_maker, speaker_maker, wanted
+from callagent.agent.encoding import camera_encodes, video_settings
+from callagent.agent.orientation import Orientation
 from callagent.agent.remote import RemoteOutputs
 from callagent.config import AgentConfig
+from callagent.config.audio import AudioConfig
 from callagent.devices.inventory import DeviceKind
 from callagent.devices.nodes import Nodes
 from callagent.devices.registry import Registry
@@ -19,15 +23,24 @@ from callagent.devices.virtual import VirtualScreen, VirtualSpeaker
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.media import (
     CameraSlot,
+    LatencyTracer,
     LocalStreams,
     MicrophoneSlot,
     Sound,
     SoundPlayer,
     SpeakerSlot,
-    VideoSettings,
 )
-from callagent.ports import VideoMode, VideoSource
+from callagent.media.audio_processing import (
+    EchoCancellation,
+    NoiseSuppression,
+    ProcessingSettings,
+    SoundProcessing,
+)
+from callagent.media.encoders.roster import EncoderRoster
+from callagent.ports import Codec, VideoMode, VideoSource
 from callagent.protocol.errors import CallAgentError, ErrorCode
+
+logger = logging.getLogger(__name__)
 
 CLOSE_LIMIT_S = 2.0
 
@@ -43,25 +56,33 @@ class Studio:
         slots_changed: Callable[[], None],
         devices_changed: Callable[[], None] = lambda: None,
         camera_made: Callable[[VideoSource], None] = lambda _: None,
+        encoders: EncoderRoster | None = None,
     ) -> None:
         """`slots_changed` is called from any thread whenever a slot's state or reason changes.
 
         `devices_changed` is called on the loop when another device is behind a slot, or can be;
-        `camera_made` with each camera before it is opened.
+        `camera_made` with each camera before it is opened. `encoders`: none: software.
         """
+        self.tracer = LatencyTracer()
         self.camera = CameraSlot()
-        self.camera.rotation = config.camera.rotation
-        self.microphone = MicrophoneSlot()
-        self.speaker = SpeakerSlot()
+        self.processing = SoundProcessing(_processing_settings(config.audio))
+        self.microphone = MicrophoneSlot(processing=self.processing)
+        self.speaker = SpeakerSlot(processing=self.processing)
         self.speaker.volume = config.speaker.volume
         ring_device = config.sound.ring.device
         self.ring_speaker = SpeakerSlot() if ring_device else self.speaker
         self.screen = VirtualScreen(record=config.screen.virtual.record)
-        size, fps = config.video.size, config.video.fps
+        self._encoders = encoders or EncoderRoster()
+        coded = camera_encodes(config, self._encoders)
         self.local = LocalStreams(
-            self.camera, self.microphone, VideoSettings(*size, fps, config.video.target_bps)
+            self.camera,
+            self.microphone,
+            video_settings(config),
+            self._encoders,
+            passthrough=config.video.passthrough == "auto",
+            tracer=self.tracer,
         )
-        self.remote = RemoteOutputs(self.speaker.mixer, self.screen)
+        self.remote = RemoteOutputs(self.speaker.mixer, self.screen, tracer=self.tracer)
         self._config = config
         self._mode = VideoMode(config.camera.width, config.camera.height, config.camera.fps)
         self._sounds: SoundPlayer | None = None
@@ -73,11 +94,13 @@ class Studio:
         self._private = False
         self._warm = False
         self._side: Literal["front", "back"] = "front"
+        self._orientation: Orientation | None = None
+        self._rotate()
         self.bindings: dict[str, Binding[Any]] = {
             "camera": self._bind(
                 self.camera,
                 wanted(DeviceKind.CAMERA, config.camera.device, follow=config.camera.follow),
-                camera_maker(config, nodes, camera_made),
+                camera_maker(config, nodes, camera_made, coded=coded),
             ),
             "microphone": self._bind(
                 self.microphone,
@@ -120,8 +143,14 @@ class Studio:
     async def start(self) -> None:
         """Choose a device for each slot; camera and microphone are opened only when wanted."""
         self._sounds = await asyncio.to_thread(self._load_sounds)
+        # Hardware that has not been tried yet is tried now, so that the first call has it.
+        sent = video_settings(self._config).place(self._mode.width, self._mode.height).encoder
+        codecs = [Codec(name) for name in self._config.video.codecs]
+        await asyncio.to_thread(self._encoders.prepare, codecs, sent)
         for binding in self.bindings.values():
             binding.start()
+        for problem in self.processing.problems:
+            logger.warning("%s", problem)
         # Speakers run all the time: a sound must not wait for a card to open.
         self.speaker.start()
         self.ring_speaker.start()
@@ -157,7 +186,10 @@ class Studio:
         slots = list(self.slots.values())
         for slot in slots:
             slot.stop()
-        await asyncio.gather(*(asyncio.to_thread(slot.wait_closed, CLOSE_LIMIT_S) for slot in slots))
+        await asyncio.gather(
+            asyncio.to_thread(self.remote.wait_released, CLOSE_LIMIT_S),
+            *(asyncio.to_thread(slot.wait_closed, CLOSE_LIMIT_S) for slot in slots),
+        )
         await asyncio.to_thread(self.screen.close)
 
     # --- of a call ------------------------------------------------------------
@@ -166,15 +198,13 @@ class Studio:
         """Somebody is being rung: open the camera already, where that is configured. Nothing is sent."""
         self._warm = self._config.camera.warm == "ringing"
         if self._warm:
-            self._side = "front"
-            self.bindings["camera"].as_configured()
+            self._front_as_configured()
             self._apply()
 
     def begin_call(self, *, camera: bool) -> None:
         """Open what the call needs; an audio call opens no camera."""
         if not self._warm:
-            self._side = "front"
-            self.bindings["camera"].as_configured()
+            self._front_as_configured()
         self._warm = False
         self.microphone.muted = False
         self.speaker.volume = self._config.speaker.volume
@@ -204,6 +234,24 @@ class Studio:
         self._side = side or ("front" if self._side == "back" else "back")
         front = camera.front or (camera.device if isinstance(camera.device, list) else None)
         self.bindings["camera"].select(camera.back if self._side == "back" else front)
+        self._rotate()
+
+    def orient(self, orientation: Orientation) -> None:
+        """The camera's picture stands upright however the box is turned, in a running call too."""
+        self._orientation = orientation
+        self._rotate()
+
+    def _rotate(self) -> None:
+        built_in = self._config.camera.rotation
+        if self._orientation is None:
+            self.camera.rotation = built_in
+        else:
+            self.camera.rotation = self._orientation.camera_rotation(built_in, self._side)
+
+    def _front_as_configured(self) -> None:
+        self._side = "front"
+        self.bindings["camera"].as_configured()
+        self._rotate()
 
     def set_privacy(self, on: bool, reason: str = "") -> None:
         """While it is on, camera and microphone are closed at the device; their slots say why."""
@@ -248,3 +296,12 @@ class Studio:
     def _play(self, sound: Sound, *, loop: bool = False) -> None:
         if self._sounds is not None:
             self._sounds.play(sound, loop)
+
+
+def _processing_settings(config: AudioConfig) -> ProcessingSettings:
+    return ProcessingSettings(
+        EchoCancellation(config.echo_cancellation),
+        NoiseSuppression(config.noise_suppression),
+        gain_control=config.gain_control,
+        high_pass=config.high_pass,
+    )

@@ -48,7 +48,17 @@ from callagent.call.model import (
     Timer,
     TracksAsked,
 )
-from callagent.call.notifications import EngineEvent, OnCommand, OnError, OnPresence, Payload, engine_event
+from callagent.call.network_quality import QualityWatch
+from callagent.call.notifications import (
+    EngineEvent,
+    OnCommand,
+    OnError,
+    OnPresence,
+    OnUserNetworkQualityChanged,
+    Payload,
+    UserQuality,
+    engine_event,
+)
 from callagent.call.peers import MediaPeers
 from callagent.call.remote_commands import RemoteCommands
 from callagent.call.signalling import SignallingClient
@@ -56,7 +66,7 @@ from callagent.call.signalling_types import SignallingSettings
 from callagent.call.state import step
 from callagent.call.status import EngineStatus, status_of
 from callagent.ports import Clock, MediaSessionFactory, MonotonicClock, PeerKey
-from callagent.protocol.enums import CallState, LoginState, MediaType
+from callagent.protocol.enums import CallState, LoginState, MediaType, NetworkQuality
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import (
     AnyEventData,
@@ -107,6 +117,7 @@ class CallEngine:
         self._client = SignallingClient(settings, self, self._clock)
         self._commands = RemoteCommands(self._client)
         self._peers = MediaPeers(media, settings.user_id, self, self._clock)
+        self._quality = QualityWatch(settings.user_id, self._peers.statistics, self._tell_quality)
         self._observers: list[Callable[[EngineEvent], None]] = []
         self._inputs: deque[Input] = deque()
         self._dispatching = False
@@ -130,6 +141,7 @@ class CallEngine:
         if self._closed:
             raise RuntimeError("the call engine was closed")
         self._client.start()
+        self._quality.start()
 
     async def close(self) -> None:
         """Hang up (with its end event), tell the service, log out, release the media. Idempotent.
@@ -139,6 +151,7 @@ class CallEngine:
         if self._closed:
             return
         self._closed = True
+        await self._quality.close()
         if self._state.call_state is not CallState.IDLE:
             await self.hangup()
         try:
@@ -161,8 +174,17 @@ class CallEngine:
         await self._wait_for(lambda: self._state.login is LoginState.ONLINE, timeout_s)
 
     def poke(self) -> None:
-        """The network changed: open a new connection now."""
+        """Open a new connection to the service now."""
         self._client.poke()
+
+    def network_changed(self, lost: frozenset[str], *, there: bool = True) -> None:
+        """The machine has other addresses or ways out, and no longer these: make anew what stood on them.
+
+        `there`: it has any network at all now.
+        """
+        self._peers.addresses_lost(lost)
+        if there:
+            self.poke()
 
     # --- what is --------------------------------------------------------
 
@@ -371,6 +393,12 @@ class CallEngine:
         if handle is not None:
             handle.cancel()
 
+    def _tell_quality(self, grades: dict[str, NetworkQuality]) -> None:
+        if self._state.call_state is CallState.CONNECTED:
+            users = [UserQuality(user_id=user, quality=quality) for user, quality in grades.items()]
+            call_id = self._status.call_id
+            self._notify(OnUserNetworkQualityChanged(call_id=call_id, network_quality_list=users))
+
     def _timed_out(self, timer: Timer) -> None:
         self._timers.pop(timer, None)
         self._post(TimedOut(timer))
@@ -388,11 +416,13 @@ class CallEngine:
 
     def on_session(self, hello: HelloData) -> None:
         self._last_told = ""
+        self._peers.set_online(True)
         self._post(SessionOpened(hello.session_id, hello.resumed, hello.call, hello.session_silence))
         if self._presence_wanted:
             self._client.send(GetUsers(id=1, subscribe=True), self._tell_presence)
 
     def on_connection_lost(self) -> None:
+        self._peers.set_online(False)
         self._post(ConnectionLost())
 
     def on_login_failed(self, error: CallAgentError) -> None:

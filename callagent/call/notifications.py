@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from callagent.protocol.base import Wire
-from callagent.protocol.enums import CallRole, MediaType
+from callagent.protocol.enums import CallRole, MediaType, NetworkQuality
 from callagent.protocol.events import AnyEventData, CommandSignal, PresenceChange
 
 
@@ -29,6 +29,20 @@ class OnFirstFrame(Wire):
     call_id: str
     user_id: str
     kind: Literal["audio", "video"]
+
+
+class UserQuality(Wire):
+    """The network of one member."""
+
+    user_id: str
+    quality: NetworkQuality
+
+
+class OnUserNetworkQualityChanged(Wire):
+    """How good the network is: of this user what it sends, of each other member what comes from it."""
+
+    call_id: str
+    network_quality_list: list[UserQuality]
 
 
 class OnError(Wire):
@@ -61,6 +75,7 @@ Payload = (
     | OnUserReconnecting
     | OnUserReconnected
     | OnFirstFrame
+    | OnUserNetworkQualityChanged
     | OnError
     | OnStatusChanged
     | OnCommand

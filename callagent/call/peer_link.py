@@ -23,6 +23,8 @@ NEGOTIATION_S = 8.0
 CONNECT_S = 15.0
 """From then on the media has this long to connect."""
 CLOSE_S = 5.0
+CLOSED_GRACE_S = 1.5
+"""The word that the call is over comes another way than the end of its media, and often later."""
 MAX_INBOX = 256
 MAX_CANDIDATES = 64
 
@@ -34,8 +36,11 @@ class LinkOwner(Protocol):
 
     def link_first_frame(self, link: "PeerLink", kind: Literal["audio", "video"]) -> None: ...
 
-    def link_dead(self, link: "PeerLink", reason: str) -> None:
-        """It failed and will not come back; may be told more than once."""
+    def link_dead(self, link: "PeerLink", reason: str, grace_s: float = 0.0) -> None:
+        """It failed and will not come back; may be told more than once.
+
+        `grace_s`: the reason may explain itself meanwhile, by the end of the call or by a new plan.
+        """
         ...
 
 
@@ -101,6 +106,8 @@ class PeerLink:
         self._owner.link_state(self, state)
         if state is MediaSessionState.FAILED:
             self._owner.link_dead(self, "the connection failed")
+        elif state is MediaSessionState.CLOSED:
+            self._owner.link_dead(self, "the other side closed the connection", CLOSED_GRACE_S)
 
     def on_first_frame(self, peer: PeerKey, kind: Literal["audio", "video"]) -> None:
         if not self.closed and peer == self.key:

@@ -60,6 +60,9 @@ class MediaPeers:
         self._old_links: dict[str, PeerLink] = {}
         self._handover: asyncio.TimerHandle | None = None
         self._ask: asyncio.TimerHandle | None = None
+        self._online = True
+        self._unasked: tuple[PeerLink, str] | None = None
+        """Who failed, and why, while nobody could be asked for a new epoch."""
         self._budget = RetryBudget()
         self._early: deque[Signal] = deque(maxlen=MAX_EARLY)
         self._closing: set[asyncio.Task[None]] = set()
@@ -112,6 +115,25 @@ class MediaPeers:
         self._links = {}
         self._call_id, self._epoch = "", 0
 
+    def set_online(self, online: bool) -> None:
+        """Whether the service can be asked. What failed while it could not is asked for at once."""
+        self._online = online
+        if online and self._unasked is not None:
+            link, reason = self._unasked
+            self._unasked = None
+            if self._is_current(link):
+                self._ask_for_epoch(link, reason, 0.0)
+
+    def addresses_lost(self, lost: frozenset[str]) -> None:
+        """The machine no longer has these: what was sent from one is dead, nobody need wait for that."""
+        for link in tuple(self._links.values()):
+            if link.session is None or not link.connected:
+                continue
+            # Of a relayed connection the address is not known: it may be a lost one.
+            address = link.session.local_address
+            if lost and (address is None or address in lost):
+                self.link_dead(link, "its network address is gone")
+
     async def aclose(self) -> None:
         """Close and wait until every connection is released."""
         self.close(self._call_id)
@@ -145,10 +167,9 @@ class MediaPeers:
         if self._is_current(link):
             self._listener.on_media_first_frame(link.key, kind)
 
-    def link_dead(self, link: PeerLink, reason: str) -> None:
-        if self._is_current(link) and self._ask is None:
-            log.warning("The media with %s (epoch %d) failed: %s", link.key.user_id, link.key.epoch, reason)
-            self._ask_for_epoch(link, reason, self._budget.delay_s(self._clock.now()))
+    def link_dead(self, link: PeerLink, reason: str, grace_s: float = 0.0) -> None:
+        if self._is_current(link) and self._ask is None and self._unasked is None:
+            self._ask_for_epoch(link, reason, max(grace_s, self._budget.delay_s(self._clock.now())))
 
     def _is_current(self, link: PeerLink) -> bool:
         return self._links.get(link.key.session_id) is link
@@ -158,13 +179,18 @@ class MediaPeers:
         self._ask = loop.call_later(delay_s, self._ask_due, link, reason)
 
     def _ask_due(self, link: PeerLink, reason: str) -> None:
+        if not self._online:
+            self._ask, self._unasked = None, (link, reason)
+            return
         now = self._clock.now()
+        log.warning("The media with %s (epoch %d) failed: %s", link.key.user_id, link.key.epoch, reason)
         self._budget.spend(now)
         # Armed before the listener is told: its answer may be the new plan, which disarms it.
         self._ask_for_epoch(link, reason, max(ASK_AGAIN_S, self._budget.delay_s(now)))
         self._listener.on_media_dead(link.key, reason)
 
     def _stop_asking(self) -> None:
+        self._unasked = None
         if self._ask is not None:
             self._ask.cancel()
             self._ask = None

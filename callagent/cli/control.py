@@ -37,8 +37,12 @@ def add_commands(commands: Subcommands) -> None:
     microphone.add_argument("state", choices=["on", "off"])
     history = add(commands, "history", "this agent's calls, newest first", _history)
     history.add_argument("--limit", type=int, default=20, metavar="N", help="1 to 100 (%(default)s)")
+    stats = add(commands, "stats", "where pictures spend their time, measured now", _stats)
+    stats.add_argument(
+        "--seconds", type=float, default=5.0, metavar="S", help="for how long, 0.1 to 60 (%(default)s)"
+    )
     watch = add(commands, "watch", "print events as they happen, one line each", _watch)
-    for parser in (status, history, watch):
+    for parser in (status, history, stats, watch):
         parser.add_argument("--json", action="store_true", help="as the agent sends it")
 
 
@@ -108,6 +112,16 @@ def _history(args: argparse.Namespace) -> int:
     async def work(agent: "AgentClient") -> None:
         data = await agent.history(args.limit)
         print(json.dumps(data.wire(), indent=2) if args.json else show_history(data))
+
+    return with_agent(args, work)
+
+
+def _stats(args: argparse.Namespace) -> int:
+    from callagent.cli.show import show_stats
+
+    async def work(agent: "AgentClient") -> None:
+        data = await agent.stats(args.seconds)
+        print(json.dumps(data.wire(), indent=2) if args.json else show_stats(data))
 
     return with_agent(args, work)
 

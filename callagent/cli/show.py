@@ -14,6 +14,7 @@ from callagent.protocol.control import (
     DevicesData,
     EventMessage,
     SlotStatus,
+    StatsData,
     StatusData,
 )
 from callagent.protocol.enums import CallState
@@ -94,6 +95,17 @@ def show_history(history: HistoryData) -> str:
         for entry in history.calls
     ]
     return table(("BEGAN", "FOR US", "RESULT", "MEDIA", "FROM", "TO", "DURATION"), rows)
+
+
+def show_stats(stats: StatsData) -> str:
+    if not stats.stages and not stats.drops:
+        return f"no picture passed within {stats.seconds:g} s; is there a call?"
+    rows = [
+        (each.stage, str(each.count), *(f"{value:.2f}" for value in (each.p50_ms, each.p95_ms, each.max_ms)))
+        for each in stats.stages
+    ]
+    text = table(("STAGE", "COUNT", "P50 MS", "P95 MS", "MAX MS"), rows)
+    return "\n".join([text, *(f"dropped, {cause}: {count}" for cause, count in stats.drops.items())])
 
 
 def show_event(message: EventMessage) -> str:

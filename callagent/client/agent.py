@@ -135,6 +135,11 @@ class AgentClient:
         """This agent's calls, newest first; `limit` 1 to 100."""
         return await self._ask(HistoryData, "GET", f"{api.HISTORY_PATH}?limit={limit}")
 
+    async def stats(self, seconds: float = 5.0) -> api.StatsData:
+        """Where pictures spend their time, measured for so long, 60 s at most."""
+        answer = await self._request("GET", f"{api.STATS_PATH}?seconds={seconds:g}", None, seconds)
+        return _parsed(api.StatsData, answer)
+
     async def openapi(self) -> dict[str, Any]:
         """The API's own description."""
         document: dict[str, Any] = await self._request("GET", api.OPENAPI_PATH, None)
@@ -157,9 +162,11 @@ class AgentClient:
     async def _ask(self, model: type[_Answer], method: str, path: str, body: object = None) -> _Answer:
         return _parsed(model, await self._request(method, path, body))
 
-    async def _request(self, method: str, path: str, body: object) -> Any:
+    async def _request(self, method: str, path: str, body: object, more_s: float = 0.0) -> Any:
+        """`more_s`: how much longer than usual the answer may take."""
+        limit = aiohttp.ClientTimeout(total=self._timeout_s + more_s)
         try:
-            async with self._opened().request(method, _BASE_URL + path, json=body) as response:
+            async with self._opened().request(method, _BASE_URL + path, json=body, timeout=limit) as response:
                 answer = await response.json(content_type=None)
                 status = response.status
         except (aiohttp.ClientError, TimeoutError) as error:

@@ -9,6 +9,7 @@ from callagent.config.loader import (
     parse_server_config,
 )
 from callagent.config.problems import ConfigError, ConfigProblem, Position
+from callagent.config.profile import HardwareProfile
 from callagent.config.schema import json_schema
 from callagent.config.server import ServerConfig
 
@@ -16,6 +17,7 @@ __all__ = [
     "AgentConfig",
     "ConfigError",
     "ConfigProblem",
+    "HardwareProfile",
     "Position",
     "ServerConfig",
     "json_schema",

@@ -6,10 +6,12 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from callagent.config.answer import AnswerConfig
+from callagent.config.audio import AudioConfig
 from callagent.config.base import Section, key_error
 from callagent.config.call import CallConfig
 from callagent.config.camera import CameraConfig
 from callagent.config.control import ControlConfig
+from callagent.config.hardware import HardwareConfig
 from callagent.config.identity import IdentityConfig, LoginConfig
 from callagent.config.log import LogConfig
 from callagent.config.media import MediaConfig
@@ -29,10 +31,12 @@ class AgentConfig(Section):
     video: VideoConfig = VideoConfig()
     microphone: MicrophoneConfig = MicrophoneConfig()
     speaker: SpeakerConfig = SpeakerConfig()
+    audio: AudioConfig = AudioConfig()
     screen: ScreenConfig = ScreenConfig()
     sound: SoundConfig = SoundConfig()
     answer: AnswerConfig = Field(default_factory=lambda: AnswerConfig.model_validate({}))
     call: CallConfig = CallConfig()
+    hardware: HardwareConfig = HardwareConfig()
     gpio: GpioConfig = GpioConfig()
     buttons: list[ButtonConfig] = []
     lights: list[LightConfig] = []

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The base of every configuration section, and the kinds of values several of them share."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,8 @@ KEY_ERROR = "config_key"
 """Type of the errors `key_error` makes."""
 DIRECTORY = "directory"
 """Validation context: the folder relative paths start from."""
+FILE = "file"
+"""Validation context: the path of the file the values stand in; missing when they stand in none."""
 
 
 class Section(BaseModel):
@@ -64,6 +67,16 @@ def _path(value: Any, info: ValidationInfo) -> Any:
         raise ValueError("names a home directory that does not exist") from error
     directory = (info.context or {}).get(DIRECTORY)
     return path if directory is None else directory / path
+
+
+def by_number(names: Mapping[int, str]) -> BeforeValidator:
+    """Lets the enum numbers of the call kit's clients stand for names."""
+
+    def named(value: Any) -> Any:
+        numbered = isinstance(value, int) and not isinstance(value, bool)
+        return names.get(value, value) if numbered else value
+
+    return BeforeValidator(named)
 
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=500), BeforeValidator(_plain_number_is_text)]

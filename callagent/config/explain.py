@@ -90,7 +90,7 @@ def _expected(allowed: list[JsonSchema]) -> str:
 def _describe(option: JsonSchema) -> str:
     if "enum" in option or "const" in option:
         values = option.get("enum", [option.get("const")])
-        if True in values:
+        if any(value is True for value in values):
             return "on or off"
         return values[0] if len(values) == 1 else f"one of {', '.join(map(str, values))}"
     text = _TYPES.get(option.get("type", ""), "")

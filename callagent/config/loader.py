@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from callagent.config.agent import AgentConfig
-from callagent.config.base import DIRECTORY, Section
+from callagent.config.base import DIRECTORY, FILE, Section
 from callagent.config.explain import explain
 from callagent.config.problems import ConfigError, ConfigProblem, Position
 from callagent.config.server import ServerConfig
-from callagent.config.yaml_source import document_of, read_document
+from callagent.config.yaml_source import Document, document_of, read_document
 
 MAX_FILE_BYTES = 1 << 20
 
@@ -22,12 +22,12 @@ _Model = TypeVar("_Model", bound=Section)
 
 def load_agent_config(path: str | os.PathLike[str]) -> AgentConfig:
     """Read and check an agent's configuration. Raises ConfigError; blocks on the file."""
-    return _load(Path(path), AgentConfig)
+    return load(Path(path), AgentConfig)
 
 
 def load_server_config(path: str | os.PathLike[str]) -> ServerConfig:
     """Read and check a call service's configuration. Raises ConfigError; blocks on the file."""
-    return _load(Path(path), ServerConfig)
+    return load(Path(path), ServerConfig)
 
 
 def parse_agent_config(
@@ -44,8 +44,10 @@ def parse_server_config(
     return _parse(source, file, directory, ServerConfig)
 
 
-def _load(path: Path, model: type[_Model]) -> _Model:
-    return _parse(_read(path), str(path), path.parent.absolute(), model)
+def load(path: Path, model: type[_Model]) -> _Model:
+    """Read and check a file of whatever kind. Raises ConfigError; blocks on the file."""
+    context = {DIRECTORY: path.parent.absolute(), FILE: path}
+    return _checked(read_document(_read(path), str(path)), context, model)
 
 
 def _read(path: Path) -> str:
@@ -69,9 +71,13 @@ def _read(path: Path) -> str:
 
 def _parse(source: str | Mapping[str, Any], file: str, directory: Path | None, model: type[_Model]) -> _Model:
     document = read_document(source, file) if isinstance(source, str) else document_of(source, file)
+    return _checked(document, {DIRECTORY: directory}, model)
+
+
+def _checked(document: Document, context: Mapping[str, Path | None], model: type[_Model]) -> _Model:
     problems = document.problems
     try:
-        config = model.model_validate(document.data, context={DIRECTORY: directory})
+        config = model.model_validate(document.data, context=context)
     except ValidationError as error:
         problems = [*problems, *explain(error, document, model)]
     if problems:

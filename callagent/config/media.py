@@ -32,3 +32,5 @@ class MediaConfig(Section):
 
     stun: list[StunUrl] = []
     turn: list[TurnServer] = []
+    silence_s: Annotated[float, Field(ge=1.0, le=30.0)] = 2.0
+    """A connection that neither carries media nor answers for so long is made anew."""

@@ -42,16 +42,18 @@ class LineConfig(Section):
     """One line of a GPIO chip."""
 
     line: Annotated[int, Field(ge=0, le=1023)] | Text
-    """Its number on the chip, or its name (`gpioinfo` lists them)."""
+    """Its number on the chip, or its name (`gpioinfo` lists them), or `PIN_11` for a pin of the header where
+    the hardware profile knows it."""
     chip: Text | None = None
-    """Path, name or label; None: that of `gpio.chip`, else the chip that has a line of that name."""
+    """Path, name or label; None: that of `gpio.chip`, else for a number the hardware profile's, for a name
+    the chip that has a line of that name."""
     active_low: Switch = False
     bias: Literal["as_is", "pull_up", "pull_down", "disabled"] = "as_is"
 
 
 class GpioConfig(Section):
     chip: Text | None = None
-    """For all lines that name none; None: as the hardware profile says."""
+    """For all lines that name none; None: for numbers the hardware profile's."""
 
 
 class DialConfig(Section):
@@ -77,7 +79,7 @@ class ButtonConfig(Section):
     gpio: LineConfig | None = None
     key: KeyName | None = None
     device: Selectors | None = None
-    """Which input device the key is on; None: any that has it."""
+    """Which input devices the key is listened for on; None: all that have it."""
     exclusive: Switch = False
     """Whether the input device is kept from everybody else: what a keypad types then lands nowhere."""
     press: Action = "call"

@@ -3,9 +3,10 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from callagent.config.base import Section, key_error
+from callagent.config.base import Section, by_number, key_error
+from callagent.config.encoders import Encoder, named_once
 
 PRESETS_BPS = {
     "640x360": 500_000,
@@ -41,6 +42,14 @@ def _preset(value: Any) -> Any:
     return _OTHER_NAMES.get(name.removeprefix("RESOLUTION_").upper(), name)
 
 
+_ORIENTATION_NUMBERS = {0: "landscape", 1: "portrait"}
+"""The call kit's resolutionMode (reference: callkit-client-api 5)."""
+
+Orientation = Annotated[
+    Literal["landscape", "portrait", "auto"],
+    by_number(_ORIENTATION_NUMBERS),
+    WithJsonSchema({"enum": ["landscape", "portrait", "auto", *_ORIENTATION_NUMBERS]}),
+]
 Resolution = Annotated[
     Literal["640x360", "640x480", "960x540", "960x720", "1280x720", "1920x1080"], BeforeValidator(_preset)
 ]
@@ -51,11 +60,23 @@ class VideoConfig(Section):
     width: Annotated[int, Field(ge=64, le=3840, multiple_of=2)] | None = None
     """With `height`: a size of one's own in place of the preset."""
     height: Annotated[int, Field(ge=48, le=2160, multiple_of=2)] | None = None
+    orientation: Orientation = "landscape"
+    """`portrait` swaps width and height; `auto` sends as the camera's upright picture lies.
+
+    A picture that lies otherwise gets bars. Apart from `camera.rotation` and `screen.orientation`.
+    """
     fps: Annotated[int, Field(ge=1, le=30)] = 15
     bitrate_bps: Annotated[int, Field(ge=50_000, le=20_000_000)] | None = None
     """None: the preset's; for a size of one's own that of the next larger preset."""
     codecs: Annotated[list[Literal["H264", "VP8"]], Field(min_length=1, max_length=2)] = ["H264", "VP8"]
     """In order of preference."""
+    priority: Literal["balance", "framerate", "resolution"] = "balance"
+    """What is to suffer last on a network that carries less than the bitrate."""
+    encoders: list[Encoder] = []
+    """To try, best first; software is always the last. Empty: as the hardware profile says."""
+    passthrough: Literal["auto", "never"] = "auto"
+    """`auto`: a camera that gives H.264 of the very size is sent as it is; needs `camera` among the encoders,
+    or none named at all."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -64,6 +85,7 @@ class VideoConfig(Section):
             raise key_error(given, f"needs {missing} beside it")
         if len(set(self.codecs)) < len(self.codecs):
             raise key_error("codecs", "names a codec twice")
+        named_once(self.encoders)
         return self
 
     @property

@@ -9,6 +9,13 @@ the implementations in.
 from callagent.ports.clock import Clock, MonotonicClock
 from callagent.ports.encoded import Codec, EncodedFrame, EncodedSink, EncodedStream, Layer, NetworkReport
 from callagent.ports.frames import AudioFrame, PixelFormat, Plane, Rotation, VideoFrame
+from callagent.ports.received import (
+    PacketSink,
+    PictureSink,
+    ReceivedPacket,
+    ReceivedPicture,
+    ReceiverControl,
+)
 from callagent.ports.session import (
     Candidate,
     IceServer,
@@ -28,13 +35,16 @@ from callagent.ports.sources import (
     AudioOutput,
     AudioPull,
     AudioSource,
+    CodedSource,
     SourceError,
     SourceState,
     VideoMode,
     VideoSource,
 )
+from callagent.ports.trace import UNTRACED, Drop, Stage, Tracer
 
 __all__ = [
+    "UNTRACED",
     "AudioFrame",
     "AudioOutput",
     "AudioPull",
@@ -43,6 +53,8 @@ __all__ = [
     "Candidate",
     "Clock",
     "Codec",
+    "CodedSource",
+    "Drop",
     "EncodedFrame",
     "EncodedSink",
     "EncodedStream",
@@ -56,14 +68,21 @@ __all__ = [
     "MediaSessionState",
     "MonotonicClock",
     "NetworkReport",
+    "PacketSink",
     "PeerKey",
+    "PictureSink",
     "PixelFormat",
     "Plane",
+    "ReceivedPacket",
+    "ReceivedPicture",
+    "ReceiverControl",
     "RemoteMedia",
     "Rotation",
     "SessionDescription",
     "SourceError",
     "SourceState",
+    "Stage",
+    "Tracer",
     "TrackInfo",
     "TrackSource",
     "VideoFrame",

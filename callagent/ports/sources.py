@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where frames come from: a device, a virtual device, or a slot in front of either."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from callagent.ports.sinks import AudioSink, FrameSink
 
@@ -49,7 +50,7 @@ class VideoSource(Protocol):
 
     After `open` the source puts frames into the sink from its own thread until
     `close`. When the device dies the source calls nothing more and `state`
-    becomes FAILED or ABSENT; `wait_ended` returns then.
+    becomes FAILED or ABSENT; those who asked by `when_ended` are told.
     """
 
     @property
@@ -69,12 +70,25 @@ class VideoSource(Protocol):
         """Start capturing; returns the mode really used. Raises SourceError."""
         ...
 
-    def wait_ended(self, timeout_s: float | None = None) -> bool:
-        """Block until the source stopped giving frames; True when it has."""
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have this called when the source stops giving frames, at once if it gives none now.
+
+        On whichever thread ends it: the callback must not block, nor call the source. Returns the way to
+        leave. Thread-safe.
+        """
         ...
 
     def close(self) -> None:
         """Stop capturing and release the device. Idempotent."""
+        ...
+
+
+@runtime_checkable
+class CodedSource(Protocol):
+    """A camera that may give pictures encoded, as far as one can talk to its encoder."""
+
+    def request_key_frame(self) -> bool:
+        """Ask for one; returns at once, from any thread. False when it cannot be asked."""
         ...
 
 
@@ -94,7 +108,7 @@ class AudioSource(Protocol):
         """Start capturing. Raises SourceError."""
         ...
 
-    def wait_ended(self, timeout_s: float | None = None) -> bool: ...
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
     def close(self) -> None: ...
 
@@ -115,9 +129,32 @@ class AudioOutput(Protocol):
         """Start playing what `pull` gives. Raises SourceError."""
         ...
 
-    def wait_ended(self, timeout_s: float | None = None) -> bool: ...
+    def when_ended(self, callback: Callable[[], None]) -> Callable[[], None]: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class KnowsDelay(Protocol):
+    """An `AudioOutput` that can tell how long its sound takes; not every one can.
+
+    A microphone tells the same by the capture time of its frames.
+    """
+
+    @property
+    def delay_s(self) -> float | None:
+        """From a pull to the speaker's membrane, as far as the card knows; None while it is closed."""
+        ...
+
+
+def delay_of(output: AudioOutput) -> float | None:
+    """Seconds from a pull of this speaker until it sounds; None when it cannot tell."""
+    return output.delay_s if isinstance(output, KnowsDelay) else None
+
+
+def hears_room(microphone: AudioSource) -> bool:
+    """Whether the speaker's sound and noise can reach it; one made of software says no by `hears_room`."""
+    return bool(getattr(microphone, "hears_room", True))
 
 
 class AudioPull(Protocol):

@@ -104,6 +104,19 @@ class Platform(StrEnum):
     OTHER = "other"
 
 
+class NetworkQuality(IntEnum):
+    """reference: callkit-client-api 7.2"""
+
+    UNKNOWN = 0
+    EXCELLENT = 1
+    GOOD = 2
+    POOR = 3
+    BAD = 4
+    VERY_BAD = 5
+    DOWN = 6
+    """Nothing arrives, or too little for a call."""
+
+
 class Placement(StrEnum):
     """Where the media of a call runs."""
 

@@ -370,6 +370,7 @@ async def test_a_warm_camera_is_open_while_it_rings_and_nothing_is_sent(scene: S
 async def test_the_picture_is_turned_upright_for_the_other_side(scene: Scene) -> None:
     scene.hardware.new_camera(FRONT, ident=7).plug("1")
     await scene.other_sees(7)
+    scene.kiosk.studio.local.orientation = "auto"
     scene.kiosk.studio.camera.rotation = 90
 
     def stands_on_its_side() -> bool:
@@ -379,3 +380,74 @@ async def test_the_picture_is_turned_upright_for_the_other_side(scene: Scene) ->
     await scene.until(stands_on_its_side)
     scene.kiosk.studio.camera.rotation = 0
     await scene.other_sees(7)
+
+
+async def test_screen_and_camera_follow_the_display_and_the_box(scene: Scene) -> None:
+    """The other side sees it upright however the box is turned; nothing is negotiated."""
+    told: list[dict[str, Any]] = []
+
+    def tell(name: str, data: dict[str, Any]) -> None:
+        if name == api.ORIENTATION_CHANGED_EVENT:
+            told.append(data)
+
+    scene.kiosk._tell = tell  # type: ignore[method-assign]
+    epoch = scene.other.engine.state.epoch
+    scene.kiosk.studio.local.orientation = "auto"
+    scene.hardware.new_camera(FRONT, ident=7).plug("1")
+    scene.hardware.new_camera(SPARE, ident=9).plug("2")
+    await scene.other_sees(7)
+    scene.hardware.new_display("DSI-1").plug("800x480")
+    chip = scene.hardware.new_accelerometer()
+    upright = "display DSI-1 is 800x480, accelerometer says normal"
+    await scene.until(lambda: bool(told) and told[-1]["reason"] == upright)
+
+    def shape() -> tuple[int, int]:
+        frame = scene.other.studio.screen.last_frame
+        assert frame is not None
+        return (frame.width, frame.height)
+
+    wide = shape()
+    chip.gravity = (9.81, 0, 0)
+    await scene.until(lambda: shape() == wide[::-1])
+    status = (await scene.kiosk.status()).orientation
+    assert status is not None
+    assert status.wire() == told[-1]
+    assert (status.screen, status.camera_rotation) == ("portrait", 270)
+    # The other camera looks the other way.
+    await scene.kiosk.switch_camera(api.SideRequest())
+    status = (await scene.kiosk.status()).orientation
+    assert status is not None
+    assert status.camera_rotation == 90
+    await scene.kiosk.switch_camera(api.SideRequest())
+    chip.gravity = (0, -9.81, 0)
+    await scene.other_sees(7)
+    assert shape() == wide
+    assert told[-1]["cameraRotation"] == 0
+    assert scene.other.engine.state.epoch == epoch
+
+
+async def test_sound_leaves_a_display_that_goes_and_returns_to_it(scene: Scene) -> None:
+    television, spare = (
+        scene.hardware.new_card(FRONT, tone_hz=None),
+        scene.hardware.new_card(SPARE, tone_hz=None),
+    )
+    television.plug("1")
+    spare.plug("2")
+    await scene.is_heard_at(television)
+    gone = time.monotonic()
+    television.connect_display(takes_sound=False)
+    assert await scene.is_heard_at(spare) - gone <= NEXT_LIMIT_S + PATH_S
+    listed = await scene.kiosk.devices()
+    by_name = {speaker.name: speaker for speaker in listed.speakers}
+    assert (by_name[FRONT].plugged, by_name[FRONT].in_use, by_name[SPARE].in_use) == (False, False, True)
+    # Not by hand either.
+    await scene.kiosk.select(api.SelectRequest(slot="speaker", device_id=by_name[FRONT].id))
+    assert (await scene.kiosk.devices()).current.speaker == by_name[SPARE].id
+    await scene.kiosk.select(api.SelectRequest(slot="speaker"))
+    back = time.monotonic()
+    television.connect_display(takes_sound=True)
+    assert await scene.is_heard_at(television) - back <= BACK_LIMIT_S + PATH_S
+    television.connect_display(takes_sound=False)
+    spare.unplug()
+    await scene.until(lambda: scene.kiosk.studio.speaker.state is SourceState.ABSENT)
+    assert scene.kiosk.studio.speaker.reason == "No speaker has anything connected that takes sound"

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from callagent.devices.virtual.tone_meter import tone_db
+from callagent.ports import Stage
 from callagent.protocol import control as api
 from callagent.protocol.enums import CallResult, LoginState, MediaType, RecentCallResult
 from tests.listening import samples
@@ -73,6 +74,10 @@ async def test_a_whole_call_between_two_kiosks(service: Service, codec: str) -> 
         await media_flows(anna, ben)
         status = await anna.until_state("connected")
         assert codec in str(status.media), status.media
+        async with anna.client() as control:
+            stats = await control.stats(1.0)
+        assert [each.stage for each in stats.stages] == list(Stage)
+        assert min(each.count for each in stats.stages) >= 5
         async with ben.client() as control:
             await control.hangup()
         for side in (anna, ben):
@@ -84,6 +89,22 @@ async def test_a_whole_call_between_two_kiosks(service: Service, codec: str) -> 
         record = await last_record(anna)
         assert (record.call_result, record.result) == (CallResult.NORMAL_END, RecentCallResult.OUTGOING)
         assert record.total_time > 0
+
+
+async def test_how_loud_and_how_good_is_told(service: Service) -> None:
+    anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
+    async with running(anna, ben):
+        await connect(anna, ben)
+        told: dict[str, dict[str, Any]] = {}
+        async with asyncio.timeout(20), anna.client() as control:
+            async for message in control.events():
+                told[message.event] = message.data
+                loud = told.get("onUserVoiceVolumeChanged", {}).get("volumeMap", {})
+                graded = told.get("onUserNetworkQualityChanged", {}).get("networkQualityList", [])
+                good = {each["userId"]: each["quality"] for each in graded}
+                if min(loud.get("anna", 0), loud.get("ben", 0)) > 20 and good.get("ben") == 1:
+                    break
+        assert set(loud) == set(good) == {"anna", "ben"}
 
 
 async def test_an_audio_call_opens_no_camera(service: Service) -> None:

@@ -167,3 +167,28 @@ async def test_a_page_that_is_closed_is_noticed(page: Page) -> None:
         await eventually(lambda: session.state in (MediaSessionState.FAILED, MediaSessionState.CLOSED))
     finally:
         await session.close()
+
+
+@pytest.mark.parametrize("negotiate", [page_offers, page_answers])
+async def test_a_browser_and_we_tell_each_other_of_every_packet(page: Page, negotiate: Any) -> None:
+    kiosk = Side("kiosk", RtcSettings(start_bps=300_000))
+    session = kiosk.session("page")
+    try:
+        await negotiate(page, session)
+        await eventually(lambda: session.state is MediaSessionState.CONNECTED)
+        congestion = session._congestion
+        assert congestion.negotiated
+        await eventually(lambda: congestion.overrules_remb)
+        await eventually(lambda: congestion.controller.target_bps > 600_000)
+        # The page's own controller starts at 300 kbit/s and rises only by feedback of ours.
+        await page.wait_for_function(
+            """async () => {
+              for (const s of (await pc.getStats()).values())
+                if (s.type == 'candidate-pair' && s.availableOutgoingBitrate > 500000) return true;
+              return false;
+            }""",
+            timeout=15_000,
+            polling=100,
+        )
+    finally:
+        await session.close()

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from callagent.agent.remote import RemoteOutputs
 from callagent.devices.virtual import VirtualCamera, VirtualMicrophone, VirtualScreen, VirtualSpeaker
 from callagent.media import CameraSlot, LocalStreams, MicrophoneSlot, SpeakerSlot, VideoSettings
-from callagent.media.mixer import MixerInput
-from callagent.ports import Codec, MediaSessionState, PeerKey, TrackInfo, VideoMode
+from callagent.ports import Codec, MediaSessionState, PeerKey, VideoMode
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
 from callagent.rtc.session import WebRtcSession
 from tests.unit.rtc.parts import Listener, eventually, negotiate
@@ -39,22 +39,11 @@ class End:
         self.speaker_slot.set_source(self.speaker)
         self.screen = VirtualScreen()
         self.streams = LocalStreams(self.camera_slot, self.microphone_slot, VideoSettings(320, 240, 15))
-        self.factory = WebRtcSessionFactory(self.streams, self, settings)
-        self._inputs: dict[PeerKey, MixerInput] = {}
+        self.remote = RemoteOutputs(self.speaker_slot.mixer, self.screen)
+        self.factory = WebRtcSessionFactory(self.streams, self.remote, settings)
         self.camera_slot.start(MODE)
         self.microphone_slot.start()
         self.speaker_slot.start()
-
-    def video_sink(self, peer: PeerKey, track: TrackInfo) -> VirtualScreen:
-        return self.screen
-
-    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> MixerInput:
-        self._inputs[peer] = self.speaker_slot.mixer.add(track.id)
-        return self._inputs[peer]
-
-    def release(self, peer: PeerKey) -> None:
-        if peer in self._inputs:
-            self._inputs.pop(peer).close()
 
     def session(self, other: str) -> WebRtcSession:
         return self.factory.create(PeerKey("call", f"of-{other}", other, 1), self.user, (), Listener())
@@ -64,6 +53,7 @@ class End:
         self.microphone_slot.stop()
         self.speaker_slot.stop()
         self.streams.wait_stopped(5)
+        assert self.remote.wait_released(5)
         self.screen.close()
 
 

@@ -44,9 +44,11 @@ from callagent.protocol.control.paths import (
     PRIVACY_PATH,
     REJECT_PATH,
     SELECT_PATH,
+    STATS_PATH,
     STATUS_PATH,
     VOLUME_PATH,
 )
+from callagent.protocol.control.stats import StatsData, StatsQuery
 from callagent.protocol.control.status import StatusData
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.replies import HistoryData
@@ -109,6 +111,7 @@ OPERATIONS = (
     Operation("post", COMMAND_PATH, "Ask another member's device", RemoteCommandRequest, DoneData),
     Operation("get", EVENTS_PATH, "A WebSocket of events, beginning with a status", None, EventMessage),
     Operation("get", HISTORY_PATH, "This user's calls, newest first", HistoryQuery, HistoryData),
+    Operation("get", STATS_PATH, "Where pictures spend their time, measured now", StatsQuery, StatsData),
 )
 
 

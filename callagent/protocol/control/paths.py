@@ -19,6 +19,7 @@ COMMAND_PATH = "/v1/command"
 EVENTS_PATH = "/v1/events"
 """A WebSocket: the first message is a status snapshot (`STATUS_EVENT`), then every event as it happens."""
 HISTORY_PATH = "/v1/history"
+STATS_PATH = "/v1/stats"
 OPENAPI_PATH = "/openapi.json"
 
 MAX_BODY_BYTES = 65536

@@ -11,6 +11,11 @@ STATUS_EVENT = "status"
 """`EventMessage.event` of the snapshot that opens the event stream; its data is a `StatusData`."""
 
 
+ORIENTATION_CHANGED_EVENT = "orientationChanged"
+"""`EventMessage.event` after the screen stands otherwise, or for another reason; its data is an
+`OrientationStatus`."""
+
+
 class SlotState(StrEnum):
     """What a camera, microphone or speaker slot gives at this moment."""
 
@@ -21,15 +26,30 @@ class SlotState(StrEnum):
     FAILED = "failed"
 
 
+class SlotMoment(Wire):
+    """Something that happened to a slot."""
+
+    time_s: float
+    """On the machine's monotonic clock."""
+    event: str
+    """`opening`, `live`, `lost`, `stalled`, `filled` (the first slate), `refused`, `swapped`, `stopped`."""
+    device: str
+    """Id of the device it is about; empty for none."""
+
+
 class SlotStatus(Wire):
     state: SlotState
     reason: str = ""
     """One sentence for a person when the state is absent or failed."""
+    code: int = 0
+    """Error code of the reason, such as -1316 for a camera that is in use."""
     device: str | None = None
     """Id of the device behind the slot, as in `DevicesData`."""
     mode: str | None = None
     """What the device really gives, such as `640x480@15`."""
     details: dict[str, Any] = {}
+    history: list[SlotMoment] = []
+    """The last moments, oldest first."""
 
 
 class PeerStatus(Wire):
@@ -59,11 +79,13 @@ class PrivacyStatus(Wire):
 
 
 class OrientationStatus(Wire):
+    """How screen and camera stand, and why."""
+
     screen: Literal["portrait", "landscape"]
     reason: str
-    """What decided it, such as `display HDMI-A-1 1080x1920`."""
+    """What decided it, such as `display HDMI-A-1 is 1080x1920`."""
     camera_rotation: Literal[0, 90, 180, 270]
-    """Degrees clockwise that turn the camera's picture upright."""
+    """Degrees clockwise that turn the camera's picture upright now."""
 
 
 class PanelStatus(Wire):
@@ -99,6 +121,7 @@ class StatusData(Wire):
     orientation: OrientationStatus | None = None
     panel: PanelStatus = PanelStatus()
     hardware_profile: str = ""
+    """The name of the one whose defaults are used, empty without."""
     counters: dict[str, int] = {}
     """Since the agent started."""
     problems: list[str] = []

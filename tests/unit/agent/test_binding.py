@@ -136,6 +136,19 @@ async def test_a_node_that_dies_before_udev_says_so(rig: Rig) -> None:
     await rig.sees(1)
 
 
+@pytest.mark.parametrize("spare", [False, True])
+async def test_a_loss_that_udev_tells_first_counts_too(rig: Rig, spare: bool) -> None:
+    better, worse = rig.camera(BETTER, 1), rig.camera(WORSE, 2)
+    better.plug("1")
+    if spare:
+        worse.plug("2")
+    await rig.start()
+    await rig.sees(1)
+    better.unplug(die=False)
+    await rig.sees(2 if spare else None)
+    assert rig.slot.log.counts[SlotEvent.LOST] == 1
+
+
 async def test_an_occupied_one_is_passed_over_and_used_when_it_is_free(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

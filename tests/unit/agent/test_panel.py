@@ -2,6 +2,8 @@
 """Buttons, lights and the door on gpiozero's mock pins, as gpiozero and its users test."""
 
 import asyncio
+import io
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -11,6 +13,8 @@ from gpiozero.pins.mock import MockFactory
 from callagent.agent.lights import View
 from callagent.agent.panel import Panel
 from callagent.config import parse_agent_config
+from callagent.devices import keys
+from callagent.devices.inventory import Change, ChangeKind, DeviceInfo, DeviceKind, Inventory
 from callagent.devices.registry import Registry
 from callagent.devices.virtual.scripted import ScriptedHardware
 from callagent.protocol.enums import CallState, MediaType
@@ -102,6 +106,14 @@ class Rig:
 
     def lit(self, line: str) -> bool:
         return bool(self.factory.pin(line).state)
+
+    def pull_and_plug_chip(self, meanwhile: Callable[[], None]) -> None:
+        chip = DeviceInfo(DeviceKind.GPIO_CHIP, "chip", "chip", "/dev/gpiochip0")
+        # What the registry tells the panel of; the mock's lines do not go with their chip.
+        for contact in self.panel._contacts:
+            contact.release()
+        meanwhile()
+        self.panel._devices_changed((Change(ChangeKind.ADDED, chip),))
 
     async def press(self, line: str, lasting: float = 0.03) -> None:
         pin = self.factory.pin(line)
@@ -211,6 +223,61 @@ async def test_a_switch_tells_how_it_stands_from_the_start(rigs: Callable[..., R
     await rig.until(lambda: rig.switched[-1] == ("gpio6", False))
 
 
+async def test_a_switch_that_bounces_is_told_once(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(buttons=[button("GPIO6", switch="privacy", debounce_ms=30)])
+    pin = rig.factory.pin("GPIO6")
+    for _ in range(4):
+        pin.drive_low()
+        pin.drive_high()
+    pin.drive_low()
+    await rig.until(lambda: rig.switched[-1] == ("gpio6", True))
+    assert rig.switched == [("gpio6", False), ("gpio6", True)]
+
+
+def keep_the_loop_busy(seconds: float) -> None:
+    time.sleep(seconds)
+
+
+async def test_a_press_while_the_loop_was_busy_counts(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(buttons=[button("GPIO5", press="mute", debounce_ms=20)])
+    pin = rig.factory.pin("GPIO5")
+    pin.drive_low()
+    keep_the_loop_busy(0.1)
+    pin.drive_high()
+    await rig.until(lambda: rig.actions.done == ["mute"])
+
+
+async def test_a_short_press_is_none_the_longer_for_a_busy_loop(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(buttons=[button("GPIO5", hold_s=1.0)])
+    rig.actions.become(CallState.RINGING)
+    pin = rig.factory.pin("GPIO5")
+    pin.drive_low()
+    await asyncio.sleep(0.02)
+    pin.drive_high()
+    # It hears of the release when a long press would have been due.
+    keep_the_loop_busy(1.2)
+    await rig.until(lambda: bool(rig.actions.done))
+    assert rig.actions.done == ["answer"]
+
+
+async def test_a_button_that_is_pulled_while_held_hangs_nothing_up(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(buttons=[button("GPIO5", hold_s=1.0, dial={"users": ["anna"]})])
+    rig.actions.become(CallState.CONNECTED)
+    pin = rig.factory.pin("GPIO5")
+    pin.drive_low()
+    await asyncio.sleep(0.02)
+
+    def released_unseen() -> None:
+        time.sleep(1.1)
+        rig.factory.pin("GPIO5").drive_high()
+
+    rig.pull_and_plug_chip(released_unseen)
+    await asyncio.sleep(0.02)
+    assert rig.actions.done == []
+    await rig.press("GPIO5")
+    await rig.until(lambda: rig.actions.done == ["hang up"])
+
+
 async def test_lights_follow_the_state(rigs: Callable[..., Rig]) -> None:
     def light(line: str, shows: str, **more: Any) -> dict[str, Any]:
         return {"name": shows, "gpio": {"line": line}, "shows": shows} | more
@@ -264,6 +331,36 @@ async def test_who_may_open_the_door_and_how_often(rigs: Callable[..., Rig]) -> 
     assert rig.lit("GPIO22")
 
 
+async def test_the_door_is_never_open_for_longer_than_a_pulse(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(door=DOOR | {"pulse_s": 0.3, "min_interval_s": 0})
+    door = rig.panel.door
+    assert door is not None
+    door.open()
+    began = time.monotonic()
+    asked = 0
+    while rig.lit("GPIO22"):
+        assert refused(door.open) is ErrorCode.REQUEST_REFUSED
+        asked += 1
+        assert time.monotonic() - began < DEADLINE_S, "asking kept it open"
+        await asyncio.sleep(0.02)
+    assert asked > 0
+    door.open()
+    assert rig.lit("GPIO22")
+
+
+async def test_a_caller_cannot_have_the_commands_of_another_forgotten(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(door=DOOR | {"allow": ["anna", "ben"], "min_interval_s": 0})
+    door = rig.panel.door
+    assert door is not None
+    door.open_from_afar("anna", "command-1", in_call=True)
+    for number in range(300):
+        refused(lambda number=number: door.open_from_afar("ben", f"{number}", in_call=True))  # type: ignore[misc]
+    await rig.until(lambda: not rig.lit("GPIO22"))
+    again = refused(lambda: door.open_from_afar("anna", "command-1", in_call=True))
+    assert again is ErrorCode.REQUEST_REPEATED
+    assert refused(lambda: door.open_from_afar("ben", "299", in_call=True)) is ErrorCode.REQUEST_REPEATED
+
+
 async def test_the_door_shuts_when_the_agent_ends(rigs: Callable[..., Rig]) -> None:
     rig = rigs(door=DOOR | {"pulse_s": 10})
     assert rig.panel.door is not None
@@ -286,3 +383,69 @@ async def test_a_line_that_does_not_exist(rigs: Callable[..., Rig]) -> None:
     rig = rigs(buttons=[button("GPIO99")])
     (problem,) = rig.panel.problems
     assert "gpio99" in problem
+
+
+async def test_a_key_that_may_not_be_opened_hides_no_other(
+    rigs: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[str] = []
+
+    def watch(self: keys.InputDevices, path: str, *_: Any, **__: Any) -> Any:
+        if path == "/dev/input/event0":
+            raise PermissionError(13, "Permission denied", path)
+        taken.append(path)
+        return io.BytesIO()  # Something to close.
+
+    monkeypatch.setattr(keys.InputDevices, "watch", watch)
+    rig = rigs(buttons=[{"name": "hook", "key": "KEY_PHONE"}])
+
+    def plug(number: int) -> None:
+        path = f"/dev/input/event{number}"
+        device = DeviceInfo(DeviceKind.KEYS, path, f"keys {number}", path)
+        rig.registry.present = Inventory((*rig.registry.present, device))
+        rig.panel._devices_changed((Change(ChangeKind.ADDED, device),))
+
+    plug(0)
+    (problem,) = rig.panel.problems
+    assert problem.startswith("button hook: /dev/input/event0 may not be opened: ")
+    plug(1)
+    assert taken == ["/dev/input/event1"]
+    assert rig.panel.problems == []
+    assert rig.panel.hints == {"hook": ""}
+
+
+async def test_a_key_is_heard_on_every_device_that_has_it(
+    rigs: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A USB button comes after a keyboard with the same key, and goes again while it is pressed."""
+    heard: dict[str, tuple[Callable[[bool, float], None], Callable[[], None]]] = {}
+
+    def watch(self: keys.InputDevices, path: str, _: str, changed: Any, lost: Any, **__: Any) -> Any:
+        heard[path] = (changed, lost)
+        changed(False, time.monotonic())
+        return io.BytesIO()  # Something to close.
+
+    monkeypatch.setattr(keys.InputDevices, "watch", watch)
+    rig = rigs(buttons=[{"name": "bell", "key": "KEY_F13", "press": "mute", "hold_s": 0.3}])
+    for path in ("/dev/input/event0", "/dev/input/event1"):
+        device = DeviceInfo(DeviceKind.KEYS, path, path, path)
+        rig.registry.present = Inventory((*rig.registry.present, device))
+        rig.panel._devices_changed((Change(ChangeKind.ADDED, device),))
+    keyboard, button = heard.values()
+
+    async def press(changed: Callable[[bool, float], None]) -> None:
+        for down in (True, False):
+            changed(down, time.monotonic())
+            await asyncio.sleep(0.04)  # shorter is a bounce
+
+    await press(keyboard[0])
+    await press(button[0])
+    await rig.until(lambda: rig.actions.done == ["mute", "mute"])
+    button[0](True, time.monotonic())
+    button[1]()
+    assert rig.panel.problems == []
+    await press(keyboard[0])
+    await rig.until(lambda: len(rig.actions.done) == 3)
+    assert rig.actions.done[2] == "mute", "the press that ended unseen was a long one"
+    keyboard[1]()
+    assert rig.panel.problems == ["button bell: its input device is gone"]

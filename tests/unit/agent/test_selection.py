@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from callagent.agent.selection import matches, ranked, selector_yaml
+from callagent.agent.selection import ambiguities, matches, ranked, selector_yaml
 from callagent.config import parse_agent_config
 from callagent.config.selectors import DeviceSelector
 from callagent.devices.inventory import DeviceInfo, DeviceKind, Inventory
@@ -81,6 +81,28 @@ def test_the_printed_yaml_means_that_device_and_no_other() -> None:
         )
         found = ranked(getattr(config, section).device, present.of(device.kind))
         assert found == [device], textwrap.indent(text, "  ")
+
+
+def test_a_selector_that_means_two_devices_is_told() -> None:
+    hardware = ScriptedHardware()
+    for port in ("1", "2"):
+        hardware.new_camera(serial="A1").plug(port)
+    cameras = inventory_of(hardware.udev.snapshot()).of(DeviceKind.CAMERA)
+    (warning,) = ambiguities([selector(serial="A*")], cameras)
+    assert "have the serial number A1" in warning
+    assert ambiguities([selector(serial="A1", port=cameras[0].port), selector(bus="usb")], cameras) == []
+    assert ambiguities(None, cameras) == []
+    assert ambiguities([selector(serial="A1")], cameras[:1]) == []
+
+
+def test_the_outputs_of_one_card_are_told_apart() -> None:
+    outputs = [
+        DeviceInfo(DeviceKind.SPEAKER, f"pci-1,{number}", "PCH", f"hw:CARD=PCH,DEV={number}", port="pci-1")
+        for number in (0, 3)
+    ]
+    for output in outputs:
+        pasted = yaml.safe_load(selector_yaml(output, Inventory(tuple(outputs))))["speaker"]["device"]
+        assert ranked([DeviceSelector(**each) for each in pasted], outputs) == [output]
 
 
 @given(st.text(max_size=20), st.text(max_size=20))

@@ -27,6 +27,8 @@ class FakeSession:
         self.remote: SessionDescription | None = None
         self.candidates: list[str] = []
         self.role = ""
+        self.figures: dict[str, float | int | str] = {}
+        self.local_address: str | None = "192.0.2.1"
 
     @property
     def peer(self) -> PeerKey:
@@ -82,7 +84,7 @@ class FakeSession:
         self._factory.note()
 
     async def statistics(self) -> dict[str, float | int | str]:
-        return {"epoch": self._peer.epoch}
+        return {"epoch": self._peer.epoch} | self.figures
 
     async def close(self) -> None:
         self._state = MediaSessionState.CLOSED

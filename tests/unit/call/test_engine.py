@@ -2,6 +2,7 @@
 """The engine against a scripted service: ordering, observers, closing, what it tells of itself."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,11 +10,19 @@ from typing import Any
 import pytest
 
 from callagent.call import engine as engine_module
+from callagent.call import network_quality
 from callagent.call.credentials import FixedUserSig
 from callagent.call.engine import CallEngine, EngineSettings
 from callagent.call.notifications import EngineEvent, OnUserReconnecting
 from callagent.ports import MediaSessionState
-from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType
+from callagent.protocol.enums import (
+    CallEndReason,
+    CallRole,
+    CallState,
+    LoginState,
+    MediaType,
+    NetworkQuality,
+)
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import OnCallEnd, OnUserLeave
 from tests.unit.call.fake_media import FakeMedia
@@ -220,6 +229,24 @@ async def test_dead_media_asks_for_a_new_epoch(service: ScriptedService) -> None
         assert rig.engine.state.reconnecting_ids == ("anna",)
         await rig.engine.renegotiate("silence")
         assert (await line.receive("renegotiate"))["reason"] == "silence"
+
+
+async def test_the_quality_of_the_network_is_told(
+    service: ScriptedService, hasty: pytest.MonkeyPatch
+) -> None:
+    hasty.setattr(network_quality, "LOOK_INTERVAL_S", 0.02)
+    async with online(service) as (rig, line):
+        await connect(rig, line)
+        (session,) = await rig.media.wait_open(1)
+        session.figures = {"state": "connected", "audio_packets_received": 0, "round_trip_s": 0.02}
+        await rig.wait("onUserNetworkQualityChanged")
+        session.figures = session.figures | {"audio_packets_received": 50, "audio_packets_lost": 5}
+        for count in itertools.count(2):
+            told = await rig.wait("onUserNetworkQualityChanged", count)
+            if told.data["networkQualityList"][0]["quality"] == NetworkQuality.BAD:
+                break
+        assert told.data["callId"] == CALL
+        assert [each["userId"] for each in told.data["networkQualityList"]] == ["anna", "kiosk"]
 
 
 async def test_close_hangs_up_logs_out_and_leaves_nothing(

@@ -17,7 +17,7 @@ from callagent.ports import IceServer, MediaSessionState, PeerKey
 from callagent.protocol.enums import Placement
 from callagent.protocol.events import MediaPeer, OnMediaPlan, Signal
 from callagent.protocol.media import IceCandidate, MediaMessage
-from tests.unit.call.fake_media import FakeMedia
+from tests.unit.call.fake_media import FakeMedia, FakeSession
 
 CALL, OTHER_CALL = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 LOW, MIDDLE, HIGH = "1" * 16, "5" * 16, "9" * 16
@@ -58,6 +58,14 @@ class Bench:
     async def dead(self) -> tuple[PeerKey, str]:
         async with asyncio.timeout(10.0):
             return await self.desk.dead.get()
+
+    async def start_connected(self, epoch: int = 1) -> FakeSession:
+        """A plan with one peer, offered to, answered, connected."""
+        self.peers.start(plan(epoch, HIGH), LOW)
+        await self.sent()
+        self.hear("answer", epoch, HIGH)
+        (session,) = await self.media.wait_open(1, CONNECTED)
+        return session
 
     def hear(self, kind: Literal["offer", "answer"], epoch: int, sender: str, call_id: str = CALL) -> None:
         message = MediaMessage(call_id=call_id, epoch=epoch, kind=kind, sdp=f"{kind} {epoch}")
@@ -126,10 +134,7 @@ async def test_what_comes_early_is_kept_and_candidates_wait_for_the_description(
 
 
 async def test_a_new_epoch_is_made_before_the_old_one_is_closed(bench: Bench) -> None:
-    bench.peers.start(plan(1, HIGH), LOW)
-    await bench.sent()
-    bench.hear("answer", 1, HIGH)
-    (old,) = await bench.media.wait_open(1, CONNECTED)
+    old = await bench.start_connected()
     bench.peers.start(plan(2, HIGH), LOW)
     await bench.sent()
     assert old.state is CONNECTED
@@ -180,10 +185,7 @@ async def test_an_old_plan_changes_nothing(bench: Bench) -> None:
 
 
 async def test_close_silences_at_once(bench: Bench) -> None:
-    bench.peers.start(plan(1, HIGH), LOW)
-    await bench.sent()
-    bench.hear("answer", 1, HIGH)
-    (session,) = await bench.media.wait_open(1, CONNECTED)
+    session = await bench.start_connected()
     session.first_frame("video")
     assert bench.desk.frames == [(session.peer, "video")]
     bench.peers.close(CALL)
@@ -208,10 +210,7 @@ async def test_failed_media_is_reported_and_asked_for_again(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(peers, "ASK_AGAIN_S", 0.05)
-    bench.peers.start(plan(1, HIGH), LOW)
-    await bench.sent()
-    bench.hear("answer", 1, HIGH)
-    (session,) = await bench.media.wait_open(1, CONNECTED)
+    session = await bench.start_connected()
     session.become(MediaSessionState.FAILED)
     assert await bench.dead() == (session.peer, "the connection failed")
     assert (await bench.dead())[0] == session.peer
@@ -227,6 +226,28 @@ async def test_a_negotiation_has_a_deadline(bench: Bench, monkeypatch: pytest.Mo
     peer, reason = await bench.dead()
     assert peer.epoch == 1
     assert "in time" in reason
+
+
+async def test_media_that_the_other_side_closed_without_a_word_is_asked_for(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_link, "CLOSED_GRACE_S", 0.05)
+    session = await bench.start_connected()
+    session.become(MediaSessionState.CLOSED)
+    assert bench.desk.dead.empty(), "the call may be over"
+    peer, reason = await bench.dead()
+    assert (peer.epoch, reason) == (1, "the other side closed the connection")
+
+
+async def test_media_that_is_closed_at_the_end_of_the_call_is_not(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peer_link, "CLOSED_GRACE_S", 0.05)
+    session = await bench.start_connected()
+    session.become(MediaSessionState.CLOSED)
+    bench.peers.close(CALL)
+    await asyncio.sleep(0.1)  # twice the grace
+    assert bench.desk.dead.empty()
 
 
 async def test_a_connection_has_a_deadline(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -297,3 +318,45 @@ def test_backoff_doubles_to_its_cap_with_jitter(steps: int) -> None:
         assert full / 2 <= pause <= full
     backoff.reset()
     assert backoff.next() <= 0.2
+
+
+async def test_media_of_a_lost_address_is_asked_for_at_once(bench: Bench) -> None:
+    session = await bench.start_connected()
+    bench.peers.addresses_lost(frozenset({"192.0.2.99"}))
+    bench.peers.addresses_lost(frozenset())
+    assert bench.desk.dead.empty()
+    assert session.local_address is not None
+    bench.peers.addresses_lost(frozenset({session.local_address}))
+    assert (await bench.dead())[1] == "its network address is gone"
+
+
+async def test_a_relayed_connection_may_have_left_from_any_lost_address(bench: Bench) -> None:
+    session = await bench.start_connected()
+    session.local_address = None
+    bench.peers.addresses_lost(frozenset({"192.0.2.99"}))
+    await bench.dead()
+
+
+async def test_what_fails_while_the_service_is_away_is_asked_for_when_it_is_back(bench: Bench) -> None:
+    session = await bench.start_connected()
+    bench.peers.set_online(False)
+    session.become(MediaSessionState.FAILED)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    bench.peers.addresses_lost(frozenset({"192.0.2.1"}))
+    await asyncio.sleep(0.01)
+    assert bench.desk.dead.empty()
+    bench.peers.set_online(True)
+    assert (await bench.dead())[1] == "the connection failed"
+    assert bench.desk.dead.empty(), "once"
+
+
+async def test_nothing_is_asked_for_a_connection_that_is_of_the_past(bench: Bench) -> None:
+    session = await bench.start_connected()
+    bench.peers.set_online(False)
+    session.become(MediaSessionState.FAILED)
+    await asyncio.sleep(0.01)
+    bench.peers.start(plan(2, HIGH), LOW)
+    bench.peers.set_online(True)
+    await asyncio.sleep(0.01)
+    assert bench.desk.dead.empty()

@@ -440,6 +440,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=250, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=250, stateful_step_count=40, suppress_health_check=list(HealthCheck)
 )
 TestEngineMachine = EngineMachine.TestCase

@@ -42,6 +42,9 @@ STATUS = api.StatusData(
         ),
     },
     media={"alice": {"codec": "H264", "round_trip_s": 0.0125}},
+    orientation=api.OrientationStatus(
+        screen="portrait", reason="display HDMI-A-1 is 1080x1920", camera_rotation=0
+    ),
     counters={"calls": 3},
     problems=["The ring sound cannot be read; the built-in one plays instead"],
 )
@@ -72,6 +75,14 @@ CONTROLS = api.CameraControlsData(
         api.CameraControl(name="exposure_time_absolute", kind="integer", inactive=True),
         api.CameraControl(name="privacy", kind="boolean", value=False, read_only=True),
     ],
+)
+STATS = api.StatsData(
+    seconds=5,
+    stages=[
+        api.StageStats(stage="encoded", count=150, p50_ms=4.25, p95_ms=7.5, max_ms=11),
+        api.StageStats(stage="played", count=149, p50_ms=0.1, p95_ms=0.25, max_ms=31.5),
+    ],
+    drops={"late": 2},
 )
 HISTORY = HistoryData(
     calls=[
@@ -139,6 +150,7 @@ async def agent_server(path: Path) -> AsyncIterator[AgentServer]:
         api.DEVICES_PATH: DEVICES,
         api.HISTORY_PATH: HISTORY,
         api.CAMERA_CONTROLS_PATH: CONTROLS,
+        api.STATS_PATH: STATS,
     }.items():
         app.router.add_get(operation, server.answers(answer))
     for operation, answer in {

@@ -11,7 +11,16 @@ from callagent.client import AgentClient, AgentUnreachable, default_socket_path
 from callagent.protocol import control as api
 from callagent.protocol.enums import MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from tests.unit.cli.agent_server import CALL_ID, DEVICES, EVENTS, HISTORY, STATUS, agent_server, not_now
+from tests.unit.cli.agent_server import (
+    CALL_ID,
+    DEVICES,
+    EVENTS,
+    HISTORY,
+    STATS,
+    STATUS,
+    agent_server,
+    not_now,
+)
 
 
 async def test_every_command(tmp_path: Path) -> None:
@@ -19,6 +28,7 @@ async def test_every_command(tmp_path: Path) -> None:
         assert await agent.status() == STATUS
         assert await agent.devices() == DEVICES
         assert await agent.history(5) == HISTORY
+        assert await agent.stats(0.5) == STATS
         assert (await agent.call(["alice"], MediaType.AUDIO, 20, "x")).call_id == CALL_ID
         assert (await agent.call(["bob"])).timeout == 30
         assert (await agent.answer()).call_id == CALL_ID
@@ -31,6 +41,7 @@ async def test_every_command(tmp_path: Path) -> None:
         (api.STATUS_PATH, {}),
         (api.DEVICES_PATH, {}),
         (api.HISTORY_PATH, {"limit": "5"}),
+        (api.STATS_PATH, {"seconds": "0.5"}),
         (api.CALL_PATH, {"userIdList": ["alice"], "mediaType": 1, "timeout": 20, "userData": "x"}),
         (api.CALL_PATH, {"userIdList": ["bob"], "userData": ""}),
         (api.ANSWER_PATH, {}),

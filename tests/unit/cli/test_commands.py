@@ -16,7 +16,7 @@ import pytest
 from callagent.cli.main import main
 from callagent.config import parse_server_config
 from callagent.protocol import control as api
-from callagent.protocol.control import CALL_PATH, MICROPHONE_PATH
+from callagent.protocol.control import CALL_PATH, MICROPHONE_PATH, STATS_PATH
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.usersig import verify_usersig
 from callagent.server.accounts import Accounts
@@ -61,6 +61,7 @@ async def test_status_for_people_and_for_programs(tmp_path: Path) -> None:
         "  alice.round_trip_s  0.013",
         "up                    1 d 2:03:04",
         "version               0.1.0, aiortc 1.16",
+        "screen                portrait, display HDMI-A-1 is 1080x1920",
         "counters              calls 3",
         "problem               The ring sound cannot be read; the built-in one plays instead",
     ]
@@ -93,6 +94,18 @@ async def test_devices_and_history(tmp_path: Path) -> None:
         " ".join(history.out.splitlines()[1].split())
         == f"{began} incoming NormalEnd audio alice lobby 0:01:01"
     )
+
+
+async def test_where_the_time_goes(tmp_path: Path) -> None:
+    async with agent_server(tmp_path / "s") as server:
+        stats = await callagent("stats", "--seconds", "0.5", "--socket", tmp_path / "s")
+        assert server.asked[-1] == (STATS_PATH, {"seconds": "0.5"})
+    assert [line.split() for line in stats.out.splitlines()] == [
+        ["STAGE", "COUNT", "P50", "MS", "P95", "MS", "MAX", "MS"],
+        ["encoded", "150", "4.25", "7.50", "11.00"],
+        ["played", "149", "0.10", "0.25", "31.50"],
+        ["dropped,", "late:", "2"],
+    ]
 
 
 async def test_calling_and_hanging_up(tmp_path: Path) -> None:

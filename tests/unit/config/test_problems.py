@@ -56,6 +56,10 @@ def fits(message: str, expected: str) -> bool:
         ),
         ("camera: {device: []}", "2:18: camera.device: must be ...a list that is not empty, not 0 entries"),
         ("camera: {device: [{}]}", "2:19: camera.device.0: needs at least one of serial, ..."),
+        (
+            "screen: {orientation: 3}",
+            "2:23: screen.orientation: must be one of portrait, landscape, auto, 0, 1, 2, not 3",
+        ),
         ("camera: 5", "2:9: camera: must be a mapping of keys to values, not 5"),
         ("speaker: {volume: 101}", "2:19: speaker.volume: must be a whole number from 0 to 100, not 101"),
         ("video: {codecs: [H265]}", "2:18: video.codecs.0: must be one of H264, VP8, not 'H265'"),

@@ -57,26 +57,26 @@ def check(source: str | dict[str, Any]) -> None:
         assert all(line.startswith("f:") and line.isprintable() for line in lines)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(max_size=200))
 def test_any_text(text: str) -> None:
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="ab01:-[]{}?,&*!|>'\"%#@`~<.+ \n\t\\\0\ud800", max_size=60))
 def test_text_of_yamls_own_characters(text: str) -> None:
     check(text)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=5))
 def test_any_values(data: dict[str, Any]) -> None:
     check(yaml.safe_dump(data, allow_unicode=True))
     check(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.sampled_from(sorted(AgentConfig.model_fields)),
     st.dictionaries(st.sampled_from(KEYS), VALUES, max_size=4),

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from callagent.config import AgentConfig, load_agent_config, parse_agent_config, parse_server_config
+from callagent.config import (
+    AgentConfig,
+    ConfigError,
+    load_agent_config,
+    parse_agent_config,
+    parse_server_config,
+)
 
 IDENTITY = "identity: {user: lobby, usersig: abc}\n"
 
@@ -31,6 +37,15 @@ def test_words_that_older_yaml_takes_for_something_else() -> None:
         time(6, 30),
     )
     assert parse_agent_config("identity: {user: 1001, usersig: x}").identity.user == "1001"
+
+
+def test_sound_processing() -> None:
+    assert agent("").audio.echo_cancellation == "auto"
+    audio = agent("audio: {echo_cancellation: off, noise_suppression: strong, gain_control: no}").audio
+    assert (audio.echo_cancellation, audio.noise_suppression) == ("off", "strong")
+    assert (audio.gain_control, audio.high_pass) == (False, True)
+    with pytest.raises(ConfigError, match="noise_suppression"):
+        agent("audio: {noise_suppression: loud}")
 
 
 @pytest.mark.parametrize(
@@ -58,6 +73,34 @@ def test_file_mode(written: str, bits: int) -> None:
 def test_video_size_and_bitrate(written: str, size: tuple[int, int], bps: int) -> None:
     video = agent(f"video: {{{written}}}").video
     assert (video.size, video.target_bps) == (size, bps)
+
+
+@pytest.mark.parametrize(
+    ("written", "orientation"),
+    [
+        ("", "landscape"),
+        ("orientation: portrait", "portrait"),
+        ("orientation: auto", "auto"),
+        ("orientation: 0", "landscape"),
+        ("orientation: 1", "portrait"),
+    ],
+)
+def test_video_orientation(written: str, orientation: str) -> None:
+    assert agent(f"video: {{{written}}}").video.orientation == orientation
+
+
+@pytest.mark.parametrize(
+    ("written", "orientation"),
+    [
+        ("", "auto"),
+        ("orientation: 0", "portrait"),
+        ("orientation: 1", "landscape"),
+        ("orientation: 2", "auto"),
+        ("orientation: portrait", "portrait"),
+    ],
+)
+def test_screen_orientation(written: str, orientation: str) -> None:
+    assert agent(f"screen: {{{written}}}").screen.orientation == orientation
 
 
 @pytest.mark.parametrize(
@@ -125,3 +168,11 @@ def test_database_is_in_the_storage_folder_unless_named() -> None:
         == "sqlite:////x/callagent.sqlite"
     )
     assert parse_server_config("storage: {url: 'sqlite:////y'}").storage.database_url == "sqlite:////y"
+
+
+def test_encoders_by_their_own_names_and_by_short_ones() -> None:
+    video = agent("video: {encoders: [camera, v4l2m2m, {name: h264_qsv, options: {low_power: true}}]}").video
+    assert [each.name for each in video.encoders] == ["camera", "h264_v4l2m2m", "h264_qsv"]
+    assert video.encoders[2].options == {"low_power": True}
+    with pytest.raises(ConfigError, match="names an encoder twice"):
+        agent("video: {encoders: [nvenc, h264_nvenc]}")

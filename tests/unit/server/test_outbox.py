@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from callagent.protocol.enums import UserStatus
@@ -46,7 +46,6 @@ class Wire:
     known_at=st.integers(0, 8),
     breaks=st.sets(st.integers(0, 12)),
 )
-@settings(deadline=None)
 def test_every_event_once_and_in_order(
     order: list[int], again: list[int], after: int, known_at: int, breaks: set[int]
 ) -> None:
