@@ -4,13 +4,16 @@
 import os
 import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.lab.kiosk import GuestKiosk, guest_kiosk, install
+from tests.lab.kernel_events import KernelEvents
+from tests.lab.kiosk import GuestKiosk, guest_kiosk, install, lab_caller
+from tests.lab.limits import Limits
 from tests.lab.machine import Machine, image
+from tests.lab.scene import Scene
 from tests.lab.slowdown import slowdown
 from tests.programs import Kiosk, Service, running
 
@@ -21,14 +24,29 @@ def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     if os.geteuid() != 0 or shutil.which("qemu-system-x86_64") is None:
         pytest.exit("the laboratory needs root and QEMU: run make lab", returncode=1)
     with Machine(image()) as guest:
-        factor = slowdown(guest)
-        reporter = request.config.pluginmanager.getplugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(
-                f"laboratory: ready after {guest.started_s:.1f} s, {factor:.0f} times slower than here"
-            )
-        guest.slowdown = factor
+        guest.slowdown = slowdown(guest)
+        _say(request)(
+            f"laboratory: ready after {guest.started_s:.1f} s, {guest.slowdown:.1f} times slower than here"
+        )
         yield guest
+
+
+def _say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Prints a line, whether tests' output is shown or not."""
+    plugins = request.config.pluginmanager
+    reporter, capture = plugins.getplugin("terminalreporter"), plugins.getplugin("capturemanager")
+
+    def say(line: str) -> None:
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
+
+    return say
+
+
+@pytest.fixture
+def limits(machine: Machine, request: pytest.FixtureRequest) -> Limits:
+    return Limits(machine.slowdown, _say(request))
 
 
 @pytest.fixture(scope="session")
@@ -58,9 +76,21 @@ async def kiosk(installed: Machine, service: Service, tmp_path: Path) -> AsyncIt
 @pytest.fixture
 async def caller(service: Service) -> AsyncIterator[Kiosk]:
     """The other side of calls: an agent here, on virtual devices."""
-    small = {"width": 320, "height": 240, "fps": 10}
-    video = small | {"codecs": ["VP8"]}
-    ticket = service.ticket("anna")
-    anna = Kiosk("anna", ticket, service.http_url, service.folder, camera=small, video=video)
+    anna = lab_caller(service)
     async with running(anna):
         yield anna
+
+
+@pytest.fixture
+def scene(kiosk: GuestKiosk, caller: Kiosk) -> Scene:
+    """Both, with nothing going on yet."""
+    return Scene(kiosk, caller)
+
+
+@pytest.fixture
+def kernel_events(installed: Machine) -> Iterator[KernelEvents]:
+    """What the guest's kernel tells from now on."""
+    events = KernelEvents(installed)
+    events.start()
+    yield events
+    events.stop()

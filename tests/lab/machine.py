@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from tests.lab import displays
 from tests.lab.qemu_channel import Channel, ChannelError
 from tests.programs import free_port
 
@@ -28,8 +29,10 @@ HOST = "10.0.2.2"
 """This machine, as seen from the guest."""
 _COMMAND_LINE = (
     "console=ttyS0 quiet loglevel=4 systemd.show_status=no panic=-1 nokaslr mitigations=off audit=0 "
-    "cryptomgr.notests rcupdate.rcu_expedited=1 net.ifnames=0"
+    "cryptomgr.notests rcupdate.rcu_expedited=1 net.ifnames=0 clearcpuid=cx16"
 )
+"""Without cx16: emulated, cmpxchg16b now and then leaves its operand in the flags, and the kernel panics in
+its allocator. Programs still see it: NumPy would not start without."""
 _STATE = "ready.state"
 _HARDWARE = Path(__file__).parent / "image/hardware"
 _WARM_UP = (
@@ -57,10 +60,10 @@ class Machine:
     CONTROL_PORT = 7000
     """In the guest; `control_port` here leads there."""
 
-    def __init__(self, image: Path, *, cold: bool = False) -> None:
-        """`cold`: boot, rather than start from the saved state."""
+    def __init__(self, image: Path, *, boot: str | None = None) -> None:
+        """`boot`: boot with these further words for the kernel, rather than start from the saved state."""
         self._image = image
-        self._cold = cold
+        self._boot = boot
         self._folder = Path(tempfile.mkdtemp(prefix="callagent-lab-"))
         self.share = self._folder / "share"
         self.share.mkdir()
@@ -78,10 +81,10 @@ class Machine:
         try:
             self._launch()
             self._wait_for_agent(began + BOOT_S)
-            # A saved state has the clock of its making.
-            self.run(f"date -s @{time.time():.3f}")
-            if not self._cold:
-                self.run("mount /share")
+            # A saved state has the clock of its making. vhci_hcd tells of every frame number it is asked for:
+            # an emulated serial line would be busy with that all day.
+            self.run(f"date -s @{time.time():.3f}; dmesg -n 1")
+            self.run("mount /share")
         except BaseException:
             self.__exit__()
             raise
@@ -156,10 +159,20 @@ class Machine:
         """The simulated GPIO chip: see `lab-gpio` in the guest."""
         return self.run("lab-gpio " + " ".join(shlex.quote(str(word)) for word in words)).out.strip()
 
+    def plug_display(self, width: int, height: int) -> None:
+        """A display of this size in the first connector; 0x0 pulls it out."""
+        displays.plug(self._folder / "display", width, height)
+
+    def attach_usb(self, tcp_port: int, usb_port: int, speed: int) -> None:
+        """Plug what listens on a port of this machine into a USB port of the guest."""
+        self.run(f"python3 -IS /share/guest/attach.py {HOST} {tcp_port} {usb_port} {speed}")
+
     # --- saving -----------------------------------------------------------------------
 
     def save(self) -> None:
         """Keep the present state for later starts; the guest ends."""
+        # A mounted 9p folder keeps a machine from being saved.
+        self.run("umount /share")
         state = self._image / _STATE
         part = state.with_suffix(".part")
         self.monitor("migrate-set-parameters", **{"max-bandwidth": 1 << 34})
@@ -178,9 +191,10 @@ class Machine:
         hardware = " ".join(lines).format(
             image=image, folder=folder, share=self.share, control_port=self.control_port
         )
-        command = ["qemu-system-x86_64", *hardware.split(), "-append", _COMMAND_LINE]
+        words = f"{_COMMAND_LINE} {self._boot or ''}"
+        command = ["qemu-system-x86_64", *hardware.split(), "-append", words]
         state = image / _STATE
-        if not self._cold:
+        if self._boot is None:
             command += ["-incoming", f"exec:cat {shlex.quote(str(state))}"]
         with (folder / "qemu.log").open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -189,7 +203,7 @@ class Machine:
         assert self._process is not None
         while True:
             if self._process.poll() is not None:
-                raise RuntimeError("QEMU ended: " + (self._folder / "qemu.log").read_text())
+                raise RuntimeError(f"QEMU ended: {(self._folder / 'qemu.log').read_text()}{self.console()}")
             if time.monotonic() > deadline:
                 raise TimeoutError(f"the guest does not answer: {self.console()}")
             try:
@@ -198,15 +212,21 @@ class Machine:
             except (OSError, ValueError):
                 time.sleep(0.05)
 
+    def trouble(self) -> str:
+        """The guest's tasks that wait in the kernel without a way out, its USB ports, its last words."""
+        return self.run(
+            "for p in /proc/[0-9]*/task/*; do if grep -q '^State:.D' $p/status; then "
+            "cat $p/comm $p/stack; fi; done; "
+            "head -10 /sys/devices/platform/vhci_hcd.0/status; "
+            "dmesg | grep -v 'Not yet implemented' | tail -60",
+            check=False,
+        ).out
+
     def console(self) -> str:
         """The kernel's last words."""
         with contextlib.suppress(OSError):
             return (self._folder / "console.log").read_text(errors="replace")[-4000:]
         return ""
-
-
-def _decoded(data: str) -> str:
-    return base64.b64decode(data).decode(errors="replace")
 
 
 def image() -> Path:
@@ -218,7 +238,7 @@ def image() -> Path:
 
 def freeze(folder: Path) -> None:
     """Boot, let it settle, save."""
-    with Machine(folder, cold=True) as machine:
+    with Machine(folder, boot="") as machine:
         machine.run("systemctl is-system-running --wait; udevadm settle", check=False, timeout_s=BOOT_S)
         failed = machine.run("systemctl --failed --no-legend").out.strip()
         if failed:

@@ -44,13 +44,20 @@ class Channel:
 
     def sync(self) -> Self:
         """Of the guest agent: leave answers behind to what an earlier connection asked."""
-        token = random.getrandbits(31)
+        try:
+            self._sync(random.getrandbits(31))
+        except OSError:
+            self.__exit__()
+            raise
+        return self
+
+    def _sync(self, token: int) -> None:
         self._socket.sendall(b"\xff")
         self._send({"execute": "guest-sync", "arguments": {"id": token}})
         while True:
             try:
                 if self._receive().get("return") == token:
-                    return self
+                    return
             except ValueError:
                 continue
 

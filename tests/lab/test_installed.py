@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The installed service: it boots, comes online without any device, survives a kill, and takes a call."""
 
+import json
+
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.protocol.control import SlotState
 from callagent.protocol.enums import LoginState
 from tests.lab.kiosk import GuestKiosk
+from tests.lab.waiting import until
 from tests.listening import samples
-from tests.programs import Kiosk, until
+from tests.programs import Kiosk
 
 VIRTUAL = {name: {"device": "virtual"} for name in ("camera", "microphone", "speaker")}
 
@@ -24,6 +27,18 @@ async def test_it_is_a_service_and_online_without_a_camera(kiosk: GuestKiosk) ->
     assert "online" in printed
     errors = await kiosk.run("journalctl -u callagent -p err -q --no-pager")
     assert errors == ""
+
+
+async def test_it_knows_the_machine_and_the_doctor_finds_no_problem(kiosk: GuestKiosk) -> None:
+    await kiosk.start()
+    status = await kiosk.status()
+    assert status is not None
+    assert status.hardware_profile == "laboratory"
+    report = json.loads(await kiosk.run("callagent doctor --json", check=False, timeout_s=120))
+    found = [check for check in report["checks"] if check["state"] == "problem"]
+    assert found == []
+    said = [check for check in report["checks"] if check["text"].startswith("hardware profile laboratory")]
+    assert [(check["topic"], check["state"]) for check in said] == [("hardware", "ok")]
 
 
 async def test_killed_it_is_back_by_itself(kiosk: GuestKiosk) -> None:
