@@ -5,10 +5,17 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import hotplug, loopback
+from benchmarks import audio_network, echo, encoders, hotplug, laboratory, loopback
 from benchmarks.report import Report
 
-BENCHMARKS: dict[str, Callable[[bool], Report]] = {"hotplug": hotplug.run, "loopback": loopback.run}
+BENCHMARKS: dict[str, Callable[[bool], Report]] = {
+    "audio": echo.run,
+    "audio_network": audio_network.run,
+    "encoders": encoders.run,
+    "hotplug": hotplug.run,
+    "laboratory": laboratory.run,
+    "loopback": loopback.run,
+}
 
 
 def main() -> None:

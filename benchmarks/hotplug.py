@@ -7,6 +7,7 @@ There are no peers: no system measured against here keeps a two-way call through
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -23,6 +24,7 @@ from callagent.ports import SourceError
 
 EVENTS, SHORT_EVENTS = 200, 20
 WARM_UP = 10
+WINDOW = 20
 SEED = 20261121
 logger = logging.getLogger(__name__)
 
@@ -32,6 +34,9 @@ NAMED = [{"name": "Front*"}, {"name": "*"}]
 
 NEXT_MS, BACK_MS = 1000.0, 1000.0
 """Limits of the design, measured on the other side: codec and network count too."""
+
+
+Resources = tuple[int, int, float, float]
 
 
 class Torture:
@@ -172,14 +177,15 @@ async def _run(events: int) -> Report:
         for _ in range(min(WARM_UP, events // 2)):
             await torture.step()
         torture.times_ms.clear()
-        before = _resources()
         epoch = call.other.engine.state.epoch
+        resources = [_resources()]
         for number in range(events):
             await torture.step()
-            logger.info("event %d: %s", number, _resources())
-        after = _resources()
+            resources.append(_resources())
+            logger.info("event %d: %s", number, resources[-1])
+        resources.append(await _settled(resources[0]))
         negotiations = call.other.engine.state.epoch - epoch
-    return Report("hotplug", [*_times(torture), *_leaks(before, after, torture, negotiations)])
+    return Report("hotplug", [*_times(torture), *_leaks(resources, torture, negotiations)])
 
 
 def _times(torture: Torture) -> list[Figure]:
@@ -192,21 +198,58 @@ def _times(torture: Torture) -> list[Figure]:
     return figures
 
 
-def _leaks(
-    before: tuple[int, int, float], after: tuple[int, int, float], torture: Torture, negotiations: int
-) -> list[Figure]:
+def _leaks(resources: list[Resources], torture: Torture, negotiations: int) -> list[Figure]:
+    window = min(WINDOW, len(resources) // 2)
+    before, after = resources[0], resources[-1]
+    # Medians, because what malloc keeps for later comes and goes by some megabytes.
+    first, last = (
+        statistics.median(each[2] for each in part) for part in (resources[:window], resources[-window:])
+    )
+    used_first, used_last = (
+        statistics.median(each[3] for each in part) for part in (resources[:window], resources[-window:])
+    )
     return [
         Figure("events after which something did not flow again", "", float(len(torture.errors)), target=0),
         Figure("negotiations caused", "", float(negotiations), target=0),
         Figure("descriptors leaked", "", float(max(0, after[0] - before[0])), target=0),
         Figure("threads leaked", "", float(max(0, after[1] - before[1])), target=0),
-        Figure("memory grown", "MB", max(0.0, after[2] - before[2]), target=5),
+        Figure("memory grown, resident", "MB", last - first, target=5),
+        Figure("memory grown, in use by malloc", "MB", used_last - used_first),
     ]
 
 
-def _resources() -> tuple[int, int, float]:
-    """Descriptors, threads and resident megabytes of this process."""
+async def _settled(before: Resources) -> Resources:
+    """Once the threads of the last event have ended; after five seconds those that have not are a leak."""
+    for _ in range(50):
+        now = _resources()
+        if now[0] <= before[0] and now[1] <= before[1]:
+            break
+        await asyncio.sleep(0.1)
+    return now
+
+
+def _resources() -> Resources:
+    """Descriptors, threads, resident megabytes and those in use by malloc, of this process."""
     gc.collect()
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-    return len(os.listdir("/proc/self/fd")), threading.active_count(), resident
+    return len(os.listdir("/proc/self/fd")), threading.active_count(), resident, _in_use_mb()
+
+
+class _MallInfo(ctypes.Structure):
+    """struct mallinfo2 (malloc.h of glibc 2.33)."""
+
+    _fields_ = tuple(
+        (name, ctypes.c_size_t)
+        for name in (
+            *("arena", "ordblks", "smblks", "hblks", "hblkhd"),
+            *("usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"),
+        )
+    )
+
+
+def _in_use_mb() -> float:
+    libc = ctypes.CDLL(None)
+    libc.mallinfo2.restype = _MallInfo
+    found = libc.mallinfo2()
+    return float(found.uordblks + found.hblkhd) / 1e6

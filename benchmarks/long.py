@@ -14,11 +14,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.report import commit
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
 MEASURED = {
+    "audio": ("benchmarks/echo.py", "benchmarks/echo_room.py", "callagent/media/audio_processing"),
+    "audio_network": (
+        "benchmarks/audio_network.py",
+        "benchmarks/speech.py",
+        "callagent/media/opus",
+        "callagent/media/playout",
+    ),
+    "encoders": ("benchmarks/encoders.py", "benchmarks/encoders_run.py", "callagent/media"),
     "hotplug": ("benchmarks/hotplug.py", "callagent/agent", "callagent/devices", "callagent/media"),
+    "laboratory": ("tests/lab", "callagent"),
     "loopback": (
         "benchmarks",
         "callagent/devices/virtual",
@@ -44,11 +54,12 @@ def main() -> int:
 
 def measure(name: str, folder: Path) -> None:
     """Run one benchmark at full length and write NAME.json."""
-    began, date = time.monotonic(), datetime.now(UTC)
+    # The commit of now: a later one may be there at the end.
+    began, date, measured = time.monotonic(), datetime.now(UTC), commit()
     report = BENCHMARKS[name](False)
     print(report.table())
     result = {
-        "commit": json.loads(report.json())["commit"],
+        "commit": measured,
         "date": date.isoformat(timespec="seconds"),
         "length_s": round(time.monotonic() - began),
         "report": json.loads(report.json()),

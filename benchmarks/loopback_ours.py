@@ -12,8 +12,8 @@ import numpy as np
 
 from benchmarks.scene import LatencyLog, Scene
 from callagent.media import CameraSlot, LocalStreams, MicrophoneSlot, VideoSettings
+from callagent.media.playout.video import VideoPlayout
 from callagent.ports import (
-    AudioFrame,
     Codec,
     EncodedSink,
     EncodedStream,
@@ -24,6 +24,8 @@ from callagent.ports import (
     PeerKey,
     PixelFormat,
     Plane,
+    ReceivedPacket,
+    ReceiverControl,
     SourceState,
     TrackInfo,
     VideoFrame,
@@ -58,8 +60,9 @@ class SceneCamera:
         self._thread.start()
         return mode
 
-    def wait_ended(self, timeout_s: float | None = None) -> bool:
-        return self._ended.wait(timeout_s)
+    def when_ended(self, _callback: Callable[[], None]) -> Callable[[], None]:
+        """It only ends when it is closed, by whoever would be told."""
+        return lambda: None
 
     def close(self) -> None:
         self._ended.set()
@@ -105,32 +108,44 @@ class OneWay:
     def __init__(self, streams: LocalStreams | None) -> None:
         self._streams = streams
 
-    def video(self, codec: Codec, layer: Layer) -> EncodedStream:
+    def video(self, codec: Codec, layer: Layer | None) -> EncodedStream:
         return Off(codec) if self._streams is None else self._streams.video(codec, layer)
 
     def audio(self) -> EncodedStream:
         return Off(Codec.OPUS)
 
 
+class Silent:
+    """A `PacketSink` for the sound that nobody sends."""
+
+    def put(self, packet: ReceivedPacket) -> None: ...
+
+    def figures(self) -> dict[str, float | int]:
+        return {}
+
+
 class Sinks:
-    """A `RemoteMedia` that logs pictures."""
+    """A `RemoteMedia` that decodes and logs pictures."""
 
     def __init__(self, log: LatencyLog) -> None:
         self._log = log
+        self._videos: list[VideoPlayout] = []
 
-    def video_sink(self, peer: PeerKey, track: TrackInfo) -> "Sinks":
-        return self
+    def video_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> VideoPlayout:
+        self._videos.append(VideoPlayout(self, control))
+        return self._videos[-1]
 
-    def audio_sink(self, peer: PeerKey, track: TrackInfo) -> "Sinks":
-        return self
+    def audio_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> Silent:
+        return Silent()
 
-    def release(self, peer: PeerKey) -> None: ...
+    def release(self, peer: PeerKey) -> None:
+        for video in self._videos:
+            video.close()
 
-    def put(self, frame: VideoFrame | AudioFrame) -> None:
-        if isinstance(frame, VideoFrame):
-            plane = frame.planes[0]
-            luma = np.frombuffer(plane.data, np.uint8).reshape(-1, plane.stride)
-            self._log.arrive(luma[: frame.height, : frame.width])
+    def put(self, frame: VideoFrame) -> None:
+        plane = frame.planes[0]
+        luma = np.frombuffer(plane.data, np.uint8).reshape(-1, plane.stride)
+        self._log.arrive(luma[: frame.height, : frame.width])
 
     def on_media_state(self, peer: PeerKey, state: MediaSessionState) -> None: ...
 
