@@ -2,7 +2,7 @@
 """The Python client of the agent's control socket."""
 
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
@@ -145,7 +145,7 @@ class AgentClient:
         document: dict[str, Any] = await self._request("GET", api.OPENAPI_PATH, None)
         return document
 
-    async def events(self) -> AsyncIterator[api.EventMessage]:
+    async def events(self) -> AsyncGenerator[api.EventMessage, None]:
         """First the status as `STATUS_EVENT`, then every event; ends when the agent stops."""
         try:
             async with self._opened().ws_connect(

@@ -2,6 +2,7 @@
 """Two kiosks and the service, each a process of its own: whole calls, and what happens when one is killed."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -247,10 +248,10 @@ async def test_an_agent_that_never_comes_back_is_lost_after_its_time(service: Se
     anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
-        anna.program.kill()
-        events = asyncio.create_task(_end_event(ben))
-        await ben.until_state("idle", 45)
-        end = await events
+        async with _events_of(ben) as events:
+            anna.program.kill()
+            await ben.until_state("idle", 45)
+            end = await _end_event(events)
         assert (end.event, end.data["reason"], end.data["userId"]) == ("onCallEnd", 4, "anna")
         assert (await last_record(ben)).call_result == CallResult.INTERRUPT
 
@@ -259,19 +260,28 @@ async def test_sigterm_hangs_up_with_an_end_event(service: Service) -> None:
     anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):
         await connect(anna, ben)
-        events = asyncio.create_task(_end_event(ben))
-        began = time.monotonic()
-        assert await anna.program.stop() == 0
-        assert time.monotonic() - began < 5
-        end = await events
+        async with _events_of(ben) as events:
+            began = time.monotonic()
+            assert await anna.program.stop() == 0
+            assert time.monotonic() - began < 5
+            end = await _end_event(events)
         assert (end.event, end.data["reason"], end.data["userId"]) == ("onCallEnd", 1, "anna")
         assert not anna.socket.exists()
         assert (await last_record(ben)).call_result == CallResult.NORMAL_END
 
 
-async def _end_event(kiosk: Kiosk) -> api.EventMessage:
-    async with asyncio.timeout(60), kiosk.client() as control:
-        async for message in control.events():
+@contextlib.asynccontextmanager
+async def _events_of(kiosk: Kiosk) -> AsyncIterator[AsyncIterator[api.EventMessage]]:
+    """All of its events from now on: the first message tells that nothing is missed any more."""
+    async with kiosk.client() as control, contextlib.aclosing(control.events()) as events:
+        async with asyncio.timeout(60):
+            assert (await anext(events)).event == api.STATUS_EVENT
+        yield events
+
+
+async def _end_event(events: AsyncIterator[api.EventMessage]) -> api.EventMessage:
+    async with asyncio.timeout(60):
+        async for message in events:
             if message.event in ("onCallEnd", "onCallNotConnected"):
                 return message
     raise AssertionError("the agent ended its events")

@@ -61,7 +61,7 @@ async def test_leaving_the_events_early_closes_the_connection(tmp_path: Path) ->
     async with agent_server(tmp_path / "s") as server, AgentClient(server.path) as agent:
         events = agent.events()
         assert (await anext(events)).event == api.STATUS_EVENT
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
         assert (await agent.status()).user_id == "lobby"
 
 
