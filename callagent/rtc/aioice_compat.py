@@ -9,7 +9,8 @@ from aioice import ice, stun
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
 from callagent.rtc.consent import keep_consent
-from callagent.rtc.overriding import override, private_attribute
+from callagent.rtc.datagram_queue import DatagramQueue
+from callagent.rtc.overriding import CompatError, override, private_attribute
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,21 @@ def _take_all(protocol: ice.StunProtocol) -> None:
                 take(*socket.recvfrom(_MAX_DATAGRAM_BYTES))
 
     override(protocol, "datagram_received", take_all)
+
+
+def share_the_loop(transceiver: RTCRtpTransceiver) -> None:
+    """Receive through a queue that leaves the loop to others now and then. Before anything is received."""
+    connection = transceiver.receiver.transport.transport._connection
+    if not private_attribute(connection, "_queue").empty():
+        raise CompatError("datagrams wait already")
+    connection._queue = DatagramQueue()
+
+
+def datagrams_dropped(connection: RTCPeerConnection) -> int:
+    """How many were given up because this machine was too slow for them."""
+    transports = {each.receiver.transport.transport for each in connection.getTransceivers()}
+    queues = [private_attribute(transport._connection, "_queue") for transport in transports]
+    return sum(queue.dropped for queue in queues if isinstance(queue, DatagramQueue))
 
 
 def patient_consent(transceiver: RTCRtpTransceiver) -> None:

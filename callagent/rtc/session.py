@@ -175,6 +175,7 @@ class WebRtcSession:
         transceiver.setCodecPreferences(sdp.codec_preferences(kind, self._settings.video_codecs))
         aioice_compat.tune_gathering(transceiver, self._settings.gather_timeout_s)
         aioice_compat.patient_consent(transceiver)
+        aioice_compat.share_the_loop(transceiver)
         compat.drop_what_makes_no_sense(transceiver)
         self._tracks.add_transceiver(kind, transceiver)
 

@@ -2,7 +2,8 @@
 """A session's figures, flat, as `ports.MediaSession.statistics` gives them.
 
 Of what comes in: `audio_frames_received` are packets of 20 ms, `video_frames_received`
-complete pictures, both before decoding; `video_retransmissions_asked` single packets,
+complete pictures, both before decoding; `datagrams_dropped` were given up because this
+machine was too slow for them; `video_retransmissions_asked` single packets,
 `video_key_frames_asked` PLI sent. To these come the figures of the sinks, each with
 `audio_` or `video_` before its name (`callagent.media.playout`): `video_frames_decoded`,
 `video_frames_dropped_late`, `_behind`, `_broken`, `video_decode_ms`,
@@ -14,6 +15,7 @@ from collections.abc import Mapping
 from aiortc import RTCPeerConnection
 from aiortc.stats import RTCInboundRtpStreamStats, RTCOutboundRtpStreamStats
 
+from callagent.rtc.aioice_compat import datagrams_dropped
 from callagent.rtc.aiortc_compat import selected_pair, transport_statistics
 from callagent.rtc.incoming import IncomingTrack
 from callagent.rtc.outgoing import OutgoingTrack
@@ -49,6 +51,7 @@ async def connection_figures(connection: RTCPeerConnection) -> Figures:
         figures["packets_received"] = transport.packetsReceived
         figures["bytes_sent"] = transport.bytesSent
         figures["bytes_received"] = transport.bytesReceived
+        figures["datagrams_dropped"] = datagrams_dropped(connection)
     pair = selected_pair(connection)
     if pair is not None:
         figures["local_candidate"], figures["remote_candidate"] = pair

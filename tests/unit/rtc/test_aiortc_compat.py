@@ -49,6 +49,7 @@ from callagent.ports import NetworkReport
 from callagent.rtc import aioice_compat, congestion_compat
 from callagent.rtc import aiortc_compat as compat
 from callagent.rtc.consent import keep_consent
+from callagent.rtc.datagram_queue import DatagramQueue
 from callagent.rtc.header_extension import with_extension
 from callagent.rtc.overriding import CompatError, override, private, replace_private
 from callagent.rtc.transport_cc import URI as TRANSPORT_CC_URI
@@ -356,6 +357,22 @@ async def test_all_that_waits_in_a_socket_is_read_at_once(monkeypatch: pytest.Mo
         await end.close()
 
 
+async def test_a_connection_receives_through_a_queue_that_shares_the_loop() -> None:
+    async with AsyncExitStack() as stack:
+        ends = [aioice.Connection(ice_controlling=controlling) for controlling in (True, False)]
+        for end in ends:
+            stack.push_async_callback(end.close)
+            aioice_compat.share_the_loop(_transceiver_of(end))
+        await _introduce(ends)
+        await asyncio.gather(*(end.connect() for end in ends))
+        for number in range(20):
+            await ends[0].send(bytes((0x80, number)))
+        assert [await ends[1].recv() for _ in range(20)] == [bytes((0x80, number)) for number in range(20)]
+        assert isinstance(ends[1]._queue, DatagramQueue)
+        with pytest.raises(ConnectionError):
+            await asyncio.gather(ends[0].close(), ends[0].recv())
+
+
 @pytest.mark.parametrize(("delay_s", "lives"), [(0.7, True), (None, False)])
 async def test_consent_outlives_a_slow_network_and_ends_with_a_dead_one(
     delay_s: float | None, lives: bool, monkeypatch: pytest.MonkeyPatch
@@ -366,12 +383,7 @@ async def test_consent_outlives_a_slow_network_and_ends_with_a_dead_one(
         ends = [aioice.Connection(ice_controlling=controlling) for controlling in (True, False)]
         for end in ends:
             stack.push_async_callback(end.close)
-            await end.gather_candidates()
-        for own, other in (ends, ends[::-1]):
-            for candidate in own.local_candidates:
-                await other.add_remote_candidate(candidate)
-            await other.add_remote_candidate(None)
-            other.remote_username, other.remote_password = own.local_username, own.local_password
+        await _introduce(ends)
         asking, answering = ends
         # Only the way to a connection inside its transceiver is missing here.
         aioice_compat.patient_consent(_transceiver_of(asking))
@@ -393,6 +405,17 @@ async def test_consent_outlives_a_slow_network_and_ends_with_a_dead_one(
                 receiving.result()
         else:
             receiving.cancel()
+
+
+async def _introduce(ends: list[aioice.Connection]) -> None:
+    """Give each the candidates and credentials of the other."""
+    for end in ends:
+        await end.gather_candidates()
+    for own, other in (ends, ends[::-1]):
+        for candidate in own.local_candidates:
+            await other.add_remote_candidate(candidate)
+        await other.add_remote_candidate(None)
+        other.remote_username, other.remote_password = own.local_username, own.local_password
 
 
 def _transceiver_of(connection: aioice.Connection) -> Any:
