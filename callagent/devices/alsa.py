@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 
 FRAME_SAMPLES = 480
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
-_PERIODS = 4
+_PLAYBACK_PERIODS = 4
+_CAPTURE_PERIODS = 16
+"""What waits to be read is no delay while it is read in time, and nothing is lost while it is not."""
 _POLL_S = 0.5
 _CLOSE_S = 2.0
 _IDLE_ANSWERS = 500
@@ -52,6 +54,13 @@ class _Card:
             pcm.close()
             raise SourceError(f"The {kind.word} {device} offers no format known here", kind.parameters)
 
+    def encoded(self, samples: Samples) -> bytes:
+        """Mono as the card wants it."""
+        # np.repeat copies for one channel too.
+        return from_s16(
+            samples if self.channels == 1 else np.repeat(samples, self.channels), self.format_name
+        )
+
     def ready_s(self) -> float:
         """Seconds of sound to read, or of room to write; pyalsaaudio gives avail(), not snd_pcm_delay()."""
         return max(0, min(self.buffer_frames, int(self.pcm.avail()))) / self.rate_hz
@@ -62,6 +71,7 @@ class _AlsaDevice(StatefulDevice):
 
     _kind: SoundDeviceKind
     _direction: int
+    _periods: int
     _mixer_side: Direction
 
     def __init__(
@@ -144,7 +154,7 @@ class _AlsaDevice(StatefulDevice):
             channels=1,
             format=getattr(alsaaudio, f"PCM_FORMAT_{format_name}"),
             periodsize=FRAME_SAMPLES,
-            periods=_PERIODS,
+            periods=self._periods,
         )
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
@@ -173,6 +183,7 @@ class AlsaMicrophone(_AlsaDevice):
 
     _kind = MICROPHONE
     _direction = alsaaudio.PCM_CAPTURE
+    _periods = _CAPTURE_PERIODS
     _mixer_side: Direction = "capture"
 
     def open(self, sink: AudioSink) -> None:
@@ -198,7 +209,7 @@ class AlsaMicrophone(_AlsaDevice):
                 self.counters["periods"] += 1
                 now = time.monotonic() - card.ready_s()
                 samples = resampler.convert(to_s16(data, card.format_name))
-                pending = np.concatenate((pending, samples))
+                pending = np.concatenate((pending, samples)) if len(pending) else samples
                 pending = self._hand_on(pending, now, sink)
                 if pace.ahead(length / card.rate_hz, waker):
                     return
@@ -229,6 +240,7 @@ class AlsaSpeaker(_AlsaDevice):
 
     _kind = SPEAKER
     _direction = alsaaudio.PCM_PLAYBACK
+    _periods = _PLAYBACK_PERIODS
     _mixer_side: Direction = "playback"
     _delay_s: float | None = None
 
@@ -247,7 +259,7 @@ class AlsaSpeaker(_AlsaDevice):
 
     def _play(self, card: _Card, waker: Waker, pull: AudioPull) -> None:
         converter = RateConverter(RATE_HZ, card.rate_hz)
-        frame_bytes = len(from_s16(np.zeros(card.channels, np.int16), card.format_name))
+        frame_bytes = len(card.encoded(np.zeros(1, np.int16)))
         pace = _Pace()
         waiting = b""
         idle = _Idle()
@@ -257,8 +269,7 @@ class AlsaSpeaker(_AlsaDevice):
             if not waiting:
                 if not room:
                     continue
-                samples = converter.convert(np.frombuffer(pull(), np.int16))
-                waiting = from_s16(np.repeat(samples, card.channels), card.format_name)
+                waiting = card.encoded(converter.convert(np.frombuffer(pull(), np.int16)))
             written = card.pcm.write(waiting)
             idle.judge(written)
             if written < 0:
