@@ -41,20 +41,12 @@ class DatagramQueue(asyncio.Queue[Datagram | None]):
             self._turn_s = max(_TURN_S, self._turn_began - now)
         return await super().get()
 
-    # What asyncio.Queue leaves to its subclasses.
-
-    def _init(self, _: int) -> None:
-        self._waiting: deque[Datagram | None] = deque()
-        # asyncio.Queue looks at the length of this one only.
-        self._queue = self._waiting
-
     def _put(self, item: Datagram | None) -> None:
-        if not self._waiting:
+        """What asyncio.Queue leaves to its subclasses."""
+        waiting: deque[Datagram | None] = self._queue  # type: ignore[attr-defined]
+        if not waiting:
             self._turn_began = self._clock()
-        elif len(self._waiting) >= CAPACITY and self._waiting[0] is not None:
-            self._waiting.popleft()
+        elif len(waiting) >= CAPACITY and waiting[0] is not None:
+            waiting.popleft()
             self.dropped += 1
-        self._waiting.append(item)
-
-    def _get(self) -> Datagram | None:
-        return self._waiting.popleft()
+        super()._put(item)
