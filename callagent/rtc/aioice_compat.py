@@ -22,9 +22,15 @@ _CONSENT_RETRANSMISSIONS = 5
 """The last after 15.5 s; an answer may take 31.5 s, which is as long as it counts."""
 
 
+def ice_connection(transceiver: RTCRtpTransceiver) -> ice.Connection:
+    """The way a transceiver's packets go; those of a bundle share one."""
+    connection: ice.Connection = transceiver.receiver.transport.transport._connection
+    return connection
+
+
 def tune_gathering(transceiver: RTCRtpTransceiver, server_timeout_s: float) -> None:
     """Wait less for STUN and TURN than aioice's 5 s; use loopback where there is no other address."""
-    connection = transceiver.receiver.transport.transport._connection
+    connection = ice_connection(transceiver)
     gather = connection.get_component_candidates
 
     async def get_component_candidates(component: int, addresses: list[str], timeout: float = 0) -> Any:
@@ -58,7 +64,7 @@ def _take_all(protocol: ice.StunProtocol) -> None:
 
 def share_the_loop(transceiver: RTCRtpTransceiver) -> None:
     """Receive through a queue that leaves the loop to others now and then. Before anything is received."""
-    connection = transceiver.receiver.transport.transport._connection
+    connection = ice_connection(transceiver)
     if not private_attribute(connection, "_queue").empty():
         raise CompatError("datagrams wait already")
     connection._queue = DatagramQueue()
@@ -66,8 +72,8 @@ def share_the_loop(transceiver: RTCRtpTransceiver) -> None:
 
 def datagrams_dropped(connection: RTCPeerConnection) -> int:
     """How many were given up because this machine was too slow for them."""
-    transports = {each.receiver.transport.transport for each in connection.getTransceivers()}
-    queues = [private_attribute(transport._connection, "_queue") for transport in transports]
+    ways = {ice_connection(transceiver) for transceiver in connection.getTransceivers()}
+    queues = [private_attribute(way, "_queue") for way in ways]
     return sum(queue.dropped for queue in queues if isinstance(queue, DatagramQueue))
 
 
@@ -76,7 +82,7 @@ def patient_consent(transceiver: RTCRtpTransceiver) -> None:
 
     A call over a round trip longer than that would be cut every 30 s, however well media flows.
     """
-    connection = transceiver.receiver.transport.transport._connection
+    connection = ice_connection(transceiver)
 
     async def ask() -> bool:
         return await _answers(connection, _CONSENT_RETRANSMISSIONS)
@@ -94,7 +100,7 @@ def patient_consent(transceiver: RTCRtpTransceiver) -> None:
 async def path_answers(connection: RTCPeerConnection) -> bool:
     """Whether the other side answers on the way in use; waits up to a second and a half."""
     for transceiver in connection.getTransceivers():
-        return await _answers(transceiver.receiver.transport.transport._connection, 1)
+        return await _answers(ice_connection(transceiver), 1)
     return False
 
 
