@@ -30,6 +30,10 @@ class EncoderSettings:
     bitrate_bps: int
     """To start with, and never to be exceeded."""
 
+    def within_limits(self, bitrate_bps: int) -> int:
+        """The nearest target that an encoder takes."""
+        return max(MIN_BPS, min(bitrate_bps, self.bitrate_bps))
+
 
 @dataclass(frozen=True, slots=True)
 class EncoderTraits:

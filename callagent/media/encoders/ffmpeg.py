@@ -11,7 +11,6 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
 
 from callagent.media.encoders.base import (
-    MIN_BPS,
     TIME_BASE,
     EncodedPayload,
     EncoderError,
@@ -72,7 +71,7 @@ class FfmpegVideoEncoder(ABC):
 
     @target_bps.setter
     def target_bps(self, bitrate_bps: int) -> None:
-        self._target_bps = max(MIN_BPS, min(bitrate_bps, self._settings.bitrate_bps))
+        self._target_bps = self._settings.within_limits(bitrate_bps)
 
     @property
     def opened(self) -> int:

@@ -14,7 +14,6 @@ import numpy as np
 
 from callagent.media.encoders.base import (
     CLOCK_RATE,
-    MIN_BPS,
     EncodedPayload,
     EncoderError,
     EncoderSettings,
@@ -95,7 +94,7 @@ class GstEncoder:
 
     @target_bps.setter
     def target_bps(self, bitrate_bps: int) -> None:
-        self._target_bps = max(MIN_BPS, min(bitrate_bps, self._settings.bitrate_bps))
+        self._target_bps = self._settings.within_limits(bitrate_bps)
 
     def encode(self, frame: av.VideoFrame, force_key: bool = False) -> list[EncodedPayload]:
         if self._pipeline is None:
