@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,12 @@ class GuestKiosk:
     def journal(self, lines: int = 60) -> str:
         """The unit's last words."""
         return self.machine.run(f"journalctl -u callagent -n {lines} --no-pager -o short-monotonic").out
+
+    def logged(self, pattern: str) -> list[float]:
+        """When the agent logged lines that have it, in seconds on the guest's monotonic clock."""
+        lines = [line for line in self.journal(400).splitlines() if re.search(pattern, line)]
+        stamps = [re.match(r"\[ *([\d.]+)\]", line) for line in lines]
+        return [float(stamp[1]) for stamp in stamps if stamp is not None]
 
     async def serve(self) -> None:
         """Bring the guest's control socket to a Unix socket here."""

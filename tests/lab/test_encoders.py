@@ -62,15 +62,6 @@ async def sent_by(scene: Scene, encoder: str, deadline_s: float = 40.0) -> api.S
     return await scene.kiosk.until(is_it, f"not sent by {encoder}", deadline_s)
 
 
-def logged_at(scene: Scene, words: str) -> float:
-    """When the agent logged this last, in seconds on the guest's monotonic clock."""
-    lines = [line for line in scene.kiosk.journal(400).splitlines() if words in line]
-    assert lines, scene.kiosk.journal()
-    found = re.match(r"\[ *([\d.]+)\]", lines[-1])
-    assert found is not None, lines[-1]
-    return float(found[1])
-
-
 async def test_the_kernels_encoder_is_chosen_by_its_probe_and_replaced_when_it_is_gone(
     encoder: Machine, scene: Scene, kernel_events: KernelEvents, limits: Limits
 ) -> None:
@@ -94,7 +85,9 @@ async def test_the_kernels_encoder_is_chosen_by_its_probe_and_replaced_when_it_i
     assert "h264_v4l2m2m" in status.media["sent_video"]["failures"]
     assert status.state == "connected"
     removed = kernel_events.last("remove", r"video4linux/video\d+$")
-    limits.hold("encoder gone: the next one", logged_at(scene, "libx264 encodes") - removed, 1.0)
+    chosen = scene.kiosk.logged("libx264 encodes")
+    assert chosen, scene.kiosk.journal()
+    limits.hold("encoder gone: the next one", chosen[-1] - removed, 1.0)
 
 
 async def test_without_the_encoder_software_is_used_and_says_why(installed: Machine, scene: Scene) -> None:

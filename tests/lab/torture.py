@@ -6,7 +6,6 @@ After each event the caller must see a moving picture and hear the kiosk, and th
 
 import asyncio
 import random
-import re
 import statistics
 import time
 from collections import Counter
@@ -226,9 +225,8 @@ class Torture:
         taken: list[float] = []
 
         async def is_taken() -> bool:
-            journal = await asyncio.to_thread(self._scene.kiosk.journal, 400)
-            found = re.findall(r"^\[ *([\d.]+)\].*: button mute is there$", journal, re.MULTILINE)
-            taken[:] = [moment for moment in map(float, found) if moment > pulled]
+            moments = await asyncio.to_thread(self._scene.kiosk.logged, ": button mute is there$")
+            taken[:] = [moment for moment in moments if moment > pulled]
             return bool(taken)
 
         await until(is_taken, DEADLINE_S, lambda: "button not taken")
