@@ -19,6 +19,20 @@ H264 = RtcSettings(video_codecs=(Codec.H264,))
 Rewrite = Callable[[str], str]
 
 
+def received_by(session: WebRtcSession) -> list[RtpPacket]:
+    """Every packet that comes in from now on, as it comes."""
+    seen: list[RtpPacket] = []
+    router = video(session).receiver.transport._rtp_router
+    route = router.route_rtp
+
+    def record(packet: RtpPacket) -> object:
+        seen.append(packet)
+        return route(packet)
+
+    router.route_rtp = record  # type: ignore[method-assign, assignment]
+    return seen
+
+
 def without(*words: str) -> Rewrite:
     """Takes the lines out of a description that have one of these words."""
     return lambda sdp: "".join(
@@ -84,16 +98,8 @@ def test_who_takes_no_part() -> None:
 
 async def test_every_packet_is_stamped_in_the_order_of_leaving_and_told_of() -> None:
     a, b = Side("alice", H264), Side("bob", H264)
-    seen: list[RtpPacket] = []
     async with call(a, b) as (offerer, answerer):
-        router = video(answerer).receiver.transport._rtp_router
-        route = router.route_rtp
-
-        def record(packet: RtpPacket) -> object:
-            seen.append(packet)
-            return route(packet)
-
-        router.route_rtp = record  # type: ignore[method-assign, assignment]
+        seen = received_by(answerer)
         sender = video(offerer).sender
         await reached(b.video(answerer), 5)
         await sender._retransmit(next(p.sequence_number for p in reversed(seen) if p.ssrc == sender._ssrc))
@@ -153,16 +159,8 @@ def without_on_sound(sdp: str) -> str:
 
 async def test_a_line_that_takes_no_part_is_not_stamped() -> None:
     a, b = Side("alice", H264), Side("bob", H264)
-    seen: list[RtpPacket] = []
     async with rewritten_call(a, b, without_on_sound) as (offerer, answerer):
-        router = video(answerer).receiver.transport._rtp_router
-        route = router.route_rtp
-
-        def record(packet: RtpPacket) -> object:
-            seen.append(packet)
-            return route(packet)
-
-        router.route_rtp = record  # type: ignore[method-assign, assignment]
+        seen = received_by(answerer)
         await reached(b.video(answerer), 10)
         await reached(b.audio(answerer), 10)
         assert offerer._congestion.negotiated
