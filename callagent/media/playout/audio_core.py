@@ -82,6 +82,9 @@ class AudioPlayoutCore:
         self._network = NetworkDelay()
         self._resampler = DriftResampler()
         self._sound: Samples = np.empty(0, np.int16)
+        """Decoded, by the sender's clock."""
+        self._ready: Samples = np.empty(0, np.int16)
+        """To be played next, by ours: whole stretches of 10 ms."""
         self._concealment = Concealment()
         self._state = _State.SILENT
         self._newest: ReceivedPacket | None = None
@@ -118,7 +121,7 @@ class AudioPlayoutCore:
     @property
     def buffered_s(self) -> float:
         """Sound that waits, decoded or not."""
-        return (len(self._sound) + self._buffer.span) / RATE_HZ
+        return (len(self._ready) + len(self._sound) + self._buffer.span) / RATE_HZ
 
     @property
     def playing_sender_time(self) -> float | None:
@@ -131,7 +134,7 @@ class AudioPlayoutCore:
     @property
     def _position(self) -> int:
         """Time stamp of the next sample to be played."""
-        return self._next_timestamp - len(self._sound)
+        return self._next_timestamp - len(self._sound) - len(self._ready)
 
     def put(self, packet: ReceivedPacket) -> None:
         """Take a packet in, in any order."""
@@ -201,23 +204,33 @@ class AudioPlayoutCore:
         """The next 480 samples; None for silence. Raises OpusError when the codec does not go on."""
         self._now = self._pull.tick(now)
         self._network.passed(now)
-        if self._state is _State.SILENT and len(self._sound) == 0:
+        if self._state is _State.SILENT and len(self._sound) == len(self._ready) == 0:
             self._start()
             if self._state is _State.SILENT:
                 self.counters.silent_samples += FRAME_SAMPLES
                 return None
         if self._state is _State.PLAYING:
             self._rate = self._drift.update(self._delay_s() - self._network.target_s)
-        rate = self._rate
-        needed = self._resampler.needed(rate)
+        if len(self._ready) == 0:
+            self._ready = self._resampled()
+        samples, self._ready = self._ready[:FRAME_SAMPLES], self._ready[FRAME_SAMPLES:]
+        return samples
+
+    def _resampled(self) -> Samples:
+        """All that is decoded, at once: a conversion costs the same for 10 ms as for a packet."""
+        rate, resampler = self._rate, self._resampler
+        needed = resampler.needed(FRAME_SAMPLES, rate)
         while len(self._sound) < needed and self._state is _State.PLAYING:
             self._refill()
         missing = needed - len(self._sound)
         if missing > 0:
             self._append(np.zeros(missing, np.int16))
+        count = FRAME_SAMPLES
+        while (more := resampler.needed(count + FRAME_SAMPLES, rate)) <= len(self._sound):
+            count, needed = count + FRAME_SAMPLES, more
         samples, self._sound = self._sound[:needed], self._sound[needed:]
         self._since_stretch += needed
-        return self._resampler.convert(samples, rate)
+        return resampler.convert(samples, count, rate)
 
     def _delay_s(self) -> float:
         """How long after the fastest packet's arrival the next sample is played."""

@@ -159,22 +159,37 @@ def test_a_target_far_away_is_no_drift() -> None:
 # --- a few parts in a million ---------------------------------------------------------
 
 
-def resample(sound: Samples, rate: float) -> Samples:
+def resample(sound: Samples, rate: float, at_once: int = 480) -> Samples:
     resampler, parts, place = DriftResampler(), [], 0
-    while place + (count := resampler.needed(rate)) <= len(sound):
-        parts.append(resampler.convert(sound[place : place + count], rate))
+    while place + (count := resampler.needed(at_once, rate)) <= len(sound):
+        parts.append(resampler.convert(sound[place : place + count], at_once, rate))
         place += count
     return np.concatenate(parts)
 
 
-@given(rates=st.lists(st.floats(-0.001, 0.001), min_size=1, max_size=60))
-def test_always_480_samples_and_none_is_lost_or_invented(rates: list[float]) -> None:
+@given(
+    parts=st.lists(
+        st.tuples(st.floats(-0.001, 0.001), st.sampled_from([480, 960, 2880, 5760])), min_size=1, max_size=40
+    )
+)
+def test_as_much_as_asked_for_and_none_is_lost_or_invented(parts: list[tuple[float, int]]) -> None:
     resampler, taken = DriftResampler(), 0
-    for rate in rates:
-        count = resampler.needed(rate)
-        assert len(resampler.convert(np.zeros(count, np.int16), rate)) == 480
-        taken += count
-    assert abs(taken - sum(480 * (1 + rate) for rate in rates)) <= 1
+    for rate, count in parts:
+        needed = resampler.needed(count, rate)
+        assert len(resampler.convert(np.zeros(needed, np.int16), count, rate)) == count
+        taken += needed
+    assert abs(taken - sum(count * (1 + rate) for rate, count in parts)) <= 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 3e-6, -3e-6, 1e-4, -1e-4, 0.001, -0.001])
+def test_a_packet_at_once_sounds_as_in_pieces(rate: float) -> None:
+    sound = voice(1.0)
+    whole, pieces = (resample(sound, rate, at_once) for at_once in (2880, 480))
+    common = min(len(whole), len(pieces))
+    assert common > 40_000
+    difference = whole[:common].astype(int) - pieces[:common]
+    assert np.abs(difference).max() <= 8
+    assert np.abs(difference).mean() < 0.2
 
 
 def test_at_rate_zero_it_is_the_same_sound_three_samples_later() -> None:
