@@ -4,7 +4,8 @@
 import math
 
 import numpy as np
-from numpy.typing import NDArray
+
+from callagent.media.sound import Samples
 
 _SMOOTHING = 0.05
 """Of each 10 ms: a time constant of 0.2 s, about a syllable."""
@@ -27,10 +28,13 @@ class LevelMeter:
         decibels = 10 * math.log10(share) + _FLOOR_DB
         return max(0, min(100, round(decibels * 100 / _FLOOR_DB)))
 
-    def add(self, samples: NDArray[np.float32] | None) -> None:
-        """The next 10 ms, in units of 16-bit samples; None is silence."""
-        # Not np.dot: BLAS gives the interpreter's lock away, which comes back late on a busy machine.
-        power = 0.0 if samples is None else float((samples * samples).sum()) / len(samples)
+    def add(self, samples: Samples | None) -> None:
+        """The next 10 ms; None is silence."""
+        power = 0.0
+        if samples is not None:
+            single = samples.astype(np.float32)
+            # Not np.dot: BLAS gives the interpreter's lock away, which comes back late on a busy machine.
+            power = float(np.add.reduce(single * single)) / len(samples)
         self._power += (power - self._power) * _SMOOTHING
         if self._power < 1e-3:
             self._power = 0.0

@@ -27,6 +27,11 @@ class Limiter:
         """At the end of the last block; 1.0 when nothing is turned down."""
         return self._gain
 
+    @property
+    def idle(self) -> bool:
+        """Whether a block that fits would pass unchanged."""
+        return self._gain == 1.0
+
     def limit(self, mix: NDArray[np.float32]) -> Samples:
         """One block, in units of 16-bit samples."""
         magnitude = np.abs(mix)

@@ -105,7 +105,7 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
     def _deliver(self, samples: memoryview, capture_time: float) -> None:
         self._position += FRAME_S
         self._last_capture_time = max(capture_time, self._last_capture_time + 1e-6)
-        self._meter.add(None if samples is SILENCE else np.frombuffer(samples, np.int16).astype(np.float32))
+        self._meter.add(None if samples is SILENCE else np.frombuffer(samples, np.int16))
         self._subscribers.put(AudioFrame(samples, RATE_HZ, 1, self._last_capture_time))
 
 

@@ -156,16 +156,26 @@ class Mixer:
         """The next 480 samples of the mix (format 'h', mono, 48 kHz)."""
         with self._lock:
             voices = list(self._voices.items())
-        mix: NDArray[np.float32] | None = None
+        sounding: list[tuple[Samples, float]] = []
         for voice, place in voices:
             samples = voice.take()
-            part = None if samples is None else samples.astype(np.float32)
-            place.meter.add(part)
-            if part is None:
-                continue
-            # Loudness is heard logarithmically; the square comes near enough to it.
-            factor = place.gain * (self._volume / 100) ** 2 if place.follows_volume else place.gain
-            if factor != 1.0:
-                part *= np.float32(factor)
-            mix = part if mix is None else mix + part
-        return SILENCE if mix is None else self._limiter.limit(mix).data
+            place.meter.add(samples)
+            if samples is not None:
+                # Loudness is heard logarithmically; the square comes near enough to it.
+                factor = place.gain * (self._volume / 100) ** 2 if place.follows_volume else place.gain
+                sounding.append((samples, factor))
+        return self._mixed(sounding).data if sounding else SILENCE
+
+    def _mixed(self, sounding: list[tuple[Samples, float]]) -> Samples:
+        first, factor = sounding[0]
+        fits = self._limiter.idle and sum(factor for _, factor in sounding) <= 1.0
+        if fits and len(sounding) == 1 and factor == 1.0:
+            return first
+        mix: NDArray[np.float32] = first * np.float32(factor)
+        for samples, factor in sounding[1:]:
+            mix += samples * np.float32(factor)
+        if not fits:
+            return self._limiter.limit(mix)
+        np.rint(mix, out=mix)
+        rounded: Samples = mix.astype(np.int16)
+        return rounded

@@ -3,7 +3,7 @@
 
 import logging
 from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from callagent.media.mixer import Mixer
 from callagent.media.opus import OpusDecoder, OpusError, SoundDecoder
@@ -18,8 +18,7 @@ _QUEUE_PACKETS = 150
 _MAX_SINCE_PULL_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(NamedTuple):
     """How it stood after a pull; replaced, never changed, so that any thread may read it."""
 
     time: float = 0.0

@@ -83,7 +83,7 @@ def test_the_level_is_decibels_from_0_to_100() -> None:
     for amplitude, level in ((32767, 95), (3277, 62), (328, 28), (33, 0), (0, 0)):
         meter = LevelMeter()
         for block in tone(440, amplitude).reshape(-1, FRAME_SAMPLES):
-            meter.add(block)
+            meter.add(block.astype(np.int16))
         assert meter.level == pytest.approx(level, abs=1)
     for _ in range(20):
         meter.add(None)
@@ -92,7 +92,7 @@ def test_the_level_is_decibels_from_0_to_100() -> None:
 
 def test_the_level_follows_within_a_syllable() -> None:
     meter = LevelMeter()
-    loud = tone(440, 8000, 0.01)
+    loud = tone(440, 8000, 0.01).astype(np.int16)
     for _ in range(30):
         meter.add(loud)
     assert meter.level > 70

@@ -42,6 +42,15 @@ def test_gain_per_input() -> None:
     assert set(pull(mixer).tolist()) == {1500}
 
 
+def test_one_voice_is_not_touched() -> None:
+    sound = np.random.default_rng(1).integers(-32768, 32768, 960).astype(np.int16)
+    mixer = Mixer()
+    mixer.add("alone").put(frame(sound))
+    assert (pull(mixer) == sound[:480]).all()
+    mixer.volume = 50
+    assert (np.abs(pull(mixer) - sound[480:] / 4) <= 0.5).all()
+
+
 def test_an_input_that_is_behind_drops_its_oldest() -> None:
     mixer = Mixer()
     entry = mixer.add("late")
