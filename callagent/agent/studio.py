@@ -37,6 +37,7 @@ from callagent.media.audio_processing import (
     SoundProcessing,
 )
 from callagent.media.encoders.roster import EncoderRoster
+from callagent.media.opus import OpusSettings
 from callagent.ports import Codec, VideoMode, VideoSource
 from callagent.protocol.errors import CallAgentError, ErrorCode
 
@@ -79,6 +80,7 @@ class Studio:
             self.microphone,
             video_settings(config),
             self._encoders,
+            sound=_opus_settings(config.audio),
             passthrough=config.video.passthrough == "auto",
             tracer=self.tracer,
         )
@@ -296,6 +298,15 @@ class Studio:
     def _play(self, sound: Sound, *, loop: bool = False) -> None:
         if self._sounds is not None:
             self._sounds.play(sound, loop)
+
+
+def _opus_settings(config: AudioConfig) -> OpusSettings:
+    return OpusSettings(
+        packet_ms=config.packet_ms,
+        complexity=config.complexity,
+        low_delay=config.application == "low_delay",
+        dtx=config.dtx,
+    )
 
 
 def _processing_settings(config: AudioConfig) -> ProcessingSettings:

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What is done to the microphone's sound: echo, noise, gain, rumble."""
+"""What is done to the microphone's sound, echo, noise, gain, rumble; and how it is encoded."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from callagent.config.base import Section, Switch
 
@@ -17,3 +19,11 @@ class AudioConfig(Section):
     gain_control: Switch = True
     high_pass: Switch = True
     """Takes away rumble below the voice."""
+    application: Literal["voip", "low_delay"] = "voip"
+    """Of the Opus encoder. `low_delay`: a quarter of the work on both sides, no repair of lost packets."""
+    packet_ms: Literal[20, 40, 60] = 20
+    """Sound in one packet. Longer ones are a third of the work of a slow machine, and so much more delay."""
+    complexity: Annotated[int, Field(ge=0, le=10)] = 5
+    """Of the Opus encoder: less costs a slow machine half as much and sounds a little worse."""
+    dtx: Switch = False
+    """Send nothing while nobody speaks."""

@@ -12,31 +12,32 @@ from callagent.devices.threads import label_thread
 from callagent.media.expected_loss import ExpectedLoss
 from callagent.media.fanout import Fanout, Subscription
 from callagent.media.microphone_slot import MicrophoneSlot
-from callagent.media.opus import PACKET_S, OpusEncoder, OpusError
+from callagent.media.opus import OpusEncoder, OpusError, OpusSettings
+from callagent.media.sound import FRAME_S
 from callagent.ports import AudioFrame, Codec, EncodedFrame, EncodedSink, Layer, NetworkReport
 
 log = logging.getLogger(__name__)
 
-_QUEUE_FRAMES = 10
+_QUEUE_S = 0.1
 _RETRY_S = 1.0
 _TIMELINE_TOLERANCE_S = 0.2
+_DEFAULT_SETTINGS = OpusSettings()
 
 
 class AudioEncodedStream:
-    """A `ports.EncodedStream` of 20 ms Opus packets; its thread lives from the first subscriber to the last.
+    """A `ports.EncodedStream` of Opus packets; its thread lives from the first subscriber to the last.
 
-    `capture_time` runs in exact steps of 20 ms, as RTP counts samples, and jumps
-    only when the microphone slot was stopped in between. With `dtx` there are steps
+    `capture_time` runs in exact steps of a packet's length, as RTP counts samples, and jumps
+    only when the microphone slot was stopped in between. With DTX there are steps
     without a packet while nobody speaks.
     """
 
     codec = Codec.OPUS
     layer = Layer.HIGH
 
-    def __init__(self, microphone: MicrophoneSlot, *, bitrate_bps: int = 40_000, dtx: bool = False) -> None:
+    def __init__(self, microphone: MicrophoneSlot, settings: OpusSettings = _DEFAULT_SETTINGS) -> None:
         self._microphone = microphone
-        self._bitrate_bps = bitrate_bps
-        self._dtx = dtx
+        self._settings = settings
         self._loss = ExpectedLoss()
         self._lock = threading.Lock()
         self._fanout = Fanout()
@@ -93,7 +94,8 @@ class _Worker:
         self._stream = stream
         self._predecessor = predecessor
         self._changed = threading.Condition()
-        self._waiting: deque[AudioFrame] = deque(maxlen=_QUEUE_FRAMES)
+        self._needed = round(stream._settings.packet_s / FRAME_S)
+        self._waiting: deque[AudioFrame] = deque(maxlen=self._needed + round(_QUEUE_S / FRAME_S))
         self._stopped = False
         self._unsubscribe: Callable[[], None] = lambda: None
         self._thread = threading.Thread(target=self._run, name="encoder:opus", daemon=True)
@@ -116,7 +118,7 @@ class _Worker:
         """From the microphone slot; the oldest sound is dropped when the encoder is behind."""
         with self._changed:
             self._waiting.append(frame)
-            if len(self._waiting) >= 2:
+            if len(self._waiting) >= self._needed:
                 self._changed.notify_all()
 
     def _run(self) -> None:
@@ -125,33 +127,34 @@ class _Worker:
             self._predecessor.wait_ended(None)
             self._predecessor = None
         encoder: OpusEncoder | None = None
-        while (pair := self._next()) is not None:
+        while (frames := self._next()) is not None:
             try:
-                encoder = encoder or OpusEncoder(self._stream._bitrate_bps, dtx=self._stream._dtx)
+                encoder = encoder or OpusEncoder(self._stream._settings)
                 encoder.expected_loss_percent = self._stream._loss.percent
-                packet = encoder.encode(np.concatenate([np.frombuffer(f.samples, np.int16) for f in pair]))
+                packet = encoder.encode(np.concatenate([np.frombuffer(f.samples, np.int16) for f in frames]))
             except OpusError as error:
                 log.warning("%s; trying again in %.0f s", error, _RETRY_S)
                 encoder = None
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, _RETRY_S)
                 continue
-            captured = self._timeline(pair[0].capture_time)
+            captured = self._timeline(frames[0].capture_time)
             if packet is not None:
                 self._stream._fanout.give(EncodedFrame(Codec.OPUS, Layer.HIGH, True, captured, packet))
         if encoder is not None:
             encoder.close()
 
-    def _next(self) -> tuple[AudioFrame, AudioFrame] | None:
+    def _next(self) -> list[AudioFrame] | None:
+        """What makes a packet."""
         with self._changed:
-            self._changed.wait_for(lambda: self._stopped or len(self._waiting) >= 2)
+            self._changed.wait_for(lambda: self._stopped or len(self._waiting) >= self._needed)
             if self._stopped:
                 return None
-            return self._waiting.popleft(), self._waiting.popleft()
+            return [self._waiting.popleft() for _ in range(self._needed)]
 
     def _timeline(self, capture_time: float) -> float:
         stream = self._stream
-        expected = stream._last_capture_time + PACKET_S
+        expected = stream._last_capture_time + stream._settings.packet_s
         # Capture times tremble with the scheduler, and a receiver would hear that; samples do not.
         if abs(capture_time - expected) > _TIMELINE_TOLERANCE_S:
             expected = max(expected, capture_time)

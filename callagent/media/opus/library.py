@@ -11,7 +11,7 @@ PACKAGE = "libopus0"
 """Debian's, that has it."""
 RATE_HZ = 48_000
 MAX_PACKET_BYTES = 1275
-"""Of one frame (RFC 6716 section 3.4); a packet of 20 ms holds one."""
+"""Of one frame (RFC 6716 section 3.4); speech in packets of 60 ms needs a quarter of it."""
 MAX_PACKET_SAMPLES = 5760
 """A packet lasts 120 ms at most (RFC 6716 section 3.2.5)."""
 
@@ -40,6 +40,7 @@ const char *opus_get_version_string(void);
 
 OK = 0
 APPLICATION_VOIP = 2048
+APPLICATION_LOW_DELAY = 2051
 SET_COMPLEXITY = 4010
 SET_BITRATE = 4002
 SET_INBAND_FEC = 4012

@@ -9,7 +9,7 @@ from benchmarks.audio_network import (
     speech,
 )
 from callagent.media import Mixer
-from callagent.media.opus import OpusEncoder, OpusError
+from callagent.media.opus import OpusEncoder, OpusError, OpusSettings
 from callagent.media.playout.audio import AudioPlayout
 from callagent.media.sound import RATE_HZ, Samples
 from callagent.ports import ReceivedPacket
@@ -109,7 +109,7 @@ def test_a_codec_that_gives_up_is_silence_and_said_once(caplog: pytest.LogCaptur
 
 
 def test_sound_left_out_by_dtx_is_silence() -> None:
-    encoder = OpusEncoder(dtx=True)
+    encoder = OpusEncoder(OpusSettings(dtx=True))
     spoken = np.concatenate((speech(1.0).original, np.zeros(RATE_HZ, np.int16)))
     mixer, clock = Mixer(), SetClock()
     playout = AudioPlayout(mixer, Control(), clock=clock)

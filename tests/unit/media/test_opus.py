@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from benchmarks.speech import voice
 from callagent.media.expected_loss import MAX_PERCENT, START_PERCENT, ExpectedLoss
-from callagent.media.opus import PACKET_SAMPLES, OpusDecoder, OpusEncoder, OpusError, library
+from callagent.media.opus import OpusDecoder, OpusEncoder, OpusError, OpusSettings, library
 from callagent.media.sound import Samples
 from tests.unit.media.pictures import decode_opus
+
+PACKET_SAMPLES = OpusSettings().packet_samples
 
 
 def encode(encoder: OpusEncoder, samples: Samples) -> list[bytes]:
@@ -78,7 +80,7 @@ def test_the_expected_loss_is_followed_while_running() -> None:
 
 def test_with_dtx_silence_sends_almost_nothing() -> None:
     quiet = np.zeros(48_000 * 2, np.int16)
-    sent = [packet for packet in encode(OpusEncoder(dtx=True), quiet) if packet]
+    sent = [packet for packet in encode(OpusEncoder(OpusSettings(dtx=True)), quiet) if packet]
     # Some packets before it believes the silence, then one every 400 ms.
     assert len(sent) < 30
     assert all(encode(OpusEncoder(), quiet))

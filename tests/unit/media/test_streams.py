@@ -20,7 +20,7 @@ from callagent.media.encoders.registry import KINDS, EncoderKind
 from callagent.media.encoders.roster import EncoderRoster
 from callagent.media.expected_loss import START_PERCENT
 from callagent.media.fanout import KEY_INTERVAL_S, MERGE_S, KeyRequests
-from callagent.media.opus import OpusEncoder
+from callagent.media.opus import OpusDecoder, OpusEncoder, OpusSettings
 from callagent.media.sound import Samples
 from callagent.media.video_settings import VideoOrientation
 from callagent.media.video_stream import VideoEncodedStream
@@ -342,6 +342,26 @@ def test_audio_packets_carry_the_tone_on_an_exact_time_line(microphone: Micropho
     assert np.abs(muted).max() < 1e-3
 
 
+@pytest.mark.parametrize("low_delay", [False, True])
+@pytest.mark.parametrize("packet_ms", [40, 60])
+def test_long_packets_carry_the_same_tone_on_a_time_line_of_their_own(
+    packet_ms: int, low_delay: bool, microphone: MicrophoneSlot
+) -> None:
+    settings = OpusSettings(packet_ms=packet_ms, complexity=0, low_delay=low_delay)
+    audio = LocalStreams(CameraSlot(), microphone, sound=settings).audio()
+    got: Collector[EncodedFrame] = Collector()
+    leave = audio.subscribe("peer", got)
+    got.wait(20)
+    leave()
+    assert audio.wait_stopped(5)
+    assert np.allclose(np.diff([frame.capture_time for frame in got.frames]), packet_ms / 1000)
+    decoder = OpusDecoder()
+    assert {decoder.packet_samples(bytes(frame.payload)) for frame in got.frames} == {packet_ms * 48}
+    sound = np.concatenate([decoder.decode(bytes(frame.payload)) for frame in got.frames])[-24_000:]
+    spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
+    assert abs(int(spectrum.argmax()) * 2 - 900) <= 4
+
+
 def test_audio_goes_on_after_everybody_left_and_came_back(microphone: MicrophoneSlot) -> None:
     audio = LocalStreams(CameraSlot(), microphone).audio()
     times: list[float] = []
@@ -385,7 +405,7 @@ def test_the_loss_a_peer_reports_is_what_sound_is_made_for(
 
 
 def test_with_dtx_nothing_is_sent_while_nobody_speaks(microphone: MicrophoneSlot) -> None:
-    audio = AudioEncodedStream(microphone, dtx=True)
+    audio = AudioEncodedStream(microphone, OpusSettings(dtx=True))
     got: Collector[EncodedFrame] = Collector()
     leave = audio.subscribe("peer", got)
     got.wait(10)
