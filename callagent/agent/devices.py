@@ -80,7 +80,8 @@ def speaker_maker(
     def make(choice: Choice) -> AudioOutput:
         if device == VIRTUAL:
             return VirtualSpeaker(record=config.virtual.record)
-        return nodes.speaker(choice.device, SoundSettings(config.level, config.controls))
+        settings = SoundSettings(config.level, config.controls, config.buffer_ms)
+        return nodes.speaker(choice.device, settings)
 
     return make
 

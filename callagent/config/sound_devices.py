@@ -58,4 +58,6 @@ class SpeakerConfig(Section):
     level: Volume | None = None
     """Of the card's own playback control, set at each plug; None: the hardware profile's, else as it is."""
     controls: Controls = {}
+    buffer_ms: Annotated[int, Field(ge=20, le=500)] = 40
+    """Of the card: what a slow machine may be late without a gap, and so much more delay."""
     virtual: VirtualSpeakerConfig = VirtualSpeakerConfig()

@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 FRAME_SAMPLES = 480
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
-_PLAYBACK_PERIODS = 4
 _CAPTURE_PERIODS = 16
 """What waits to be read is no delay while it is read in time, and nothing is lost while it is not."""
 _POLL_S = 0.5
@@ -71,7 +70,6 @@ class _AlsaDevice(StatefulDevice):
 
     _kind: SoundDeviceKind
     _direction: int
-    _periods: int
     _mixer_side: Direction
 
     def __init__(
@@ -154,8 +152,12 @@ class _AlsaDevice(StatefulDevice):
             channels=1,
             format=getattr(alsaaudio, f"PCM_FORMAT_{format_name}"),
             periodsize=FRAME_SAMPLES,
-            periods=self._periods,
+            periods=self._periods(),
         )
+
+    def _periods(self) -> int:
+        """How many stretches of 10 ms the card's buffer is to hold."""
+        raise NotImplementedError
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
         label_thread()
@@ -183,8 +185,10 @@ class AlsaMicrophone(_AlsaDevice):
 
     _kind = MICROPHONE
     _direction = alsaaudio.PCM_CAPTURE
-    _periods = _CAPTURE_PERIODS
     _mixer_side: Direction = "capture"
+
+    def _periods(self) -> int:
+        return _CAPTURE_PERIODS
 
     def open(self, sink: AudioSink) -> None:
         """Start capturing. Raises SourceError."""
@@ -234,15 +238,17 @@ class AlsaMicrophone(_AlsaDevice):
 class AlsaSpeaker(_AlsaDevice):
     """A `ports.AudioOutput` on an ALSA PCM of any rate, channel count and usual format.
 
-    Pulls 10 ms at a time on its own thread and keeps the card's buffer (40 ms) full.
+    Pulls 10 ms at a time on its own thread and keeps the card's buffer full.
     An underrun is counted and playing goes on.
     """
 
     _kind = SPEAKER
     _direction = alsaaudio.PCM_PLAYBACK
-    _periods = _PLAYBACK_PERIODS
     _mixer_side: Direction = "playback"
     _delay_s: float | None = None
+
+    def _periods(self) -> int:
+        return max(2, round(self._settings.playback_buffer_ms / 1000 / _FRAME_S))
 
     @property
     def delay_s(self) -> float | None:
@@ -269,7 +275,7 @@ class AlsaSpeaker(_AlsaDevice):
             if not waiting:
                 if not room:
                     continue
-                waiting = card.encoded(converter.convert(np.frombuffer(pull(), np.int16)))
+                waiting = card.encoded(converter.convert(_pulled(pull, card)))
             written = card.pcm.write(waiting)
             idle.judge(written)
             if written < 0:
@@ -283,6 +289,17 @@ class AlsaSpeaker(_AlsaDevice):
                 waiting = waiting[written * frame_bytes :]
                 if pace.ahead(written / card.rate_hz, waker):
                     return
+
+
+def _pulled(pull: AudioPull, card: _Card) -> Samples:
+    """One stretch; several when the buffer is more than half empty, as after an underrun.
+
+    A card that starts with a single one has the next underrun before the next comes on a busy machine.
+    """
+    missing_s = card.ready_s() - card.buffer_frames / card.rate_hz / 2
+    first = np.frombuffer(pull(), np.int16)
+    more = [np.frombuffer(pull(), np.int16) for _ in range(int(missing_s / _FRAME_S))]
+    return np.concatenate([first, *more]) if more else first
 
 
 class _Idle:

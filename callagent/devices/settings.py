@@ -29,3 +29,5 @@ class SoundSettings:
     """Per cent of the card's own volume control; None: as it is, unmuted."""
     controls: Mapping[str, int | str | bool] = field(default_factory=dict)
     """Further mixer controls by name, per cent, item or switch."""
+    playback_buffer_ms: int = 40
+    """What a speaker may be late without a gap; so much delay it adds."""

@@ -27,6 +27,8 @@ CARRIED = {"width": 320, "height": 240, "fps": 5}
 """Pictures that software emulation of two cores can carry beside the sound."""
 SENT = CARRIED | {"codecs": ["VP8"], "bitrate_bps": 100_000}
 """A picture in two packets or three, since there each costs the agent some milliseconds."""
+SOUND = {"application": "low_delay", "packet_ms": 60, "complexity": 0}
+"""The least work that sound can be."""
 PATIENT = {"silence_s": 30}
 """A guest that is k times slower may be silent for longer than a real machine."""
 
@@ -63,6 +65,7 @@ def lab_caller(service: Service) -> Kiosk:
         *("anna", service.ticket("anna"), service.http_url, service.folder),
         camera=CARRIED,
         video=SENT,
+        audio=SOUND,
         media=PATIENT,
     )
 
@@ -88,8 +91,10 @@ class GuestKiosk:
             "camera": CARRIED,
             "video": SENT,
             "media": PATIENT,
+            "speaker": {"volume": 100, "buffer_ms": 200},
             # The laboratory's sound cards are looped back and carry tones: there is no room.
-            "audio": {
+            "audio": SOUND
+            | {
                 "echo_cancellation": "off",
                 "noise_suppression": "off",
                 "gain_control": False,
