@@ -42,7 +42,7 @@ def install(machine: Machine) -> None:
     shutil.copytree(ROOT / "tests/lab/guest", machine.share / "guest")
     machine.run(
         """set -e
-        /opt/callagent/bin/pip -q install --no-deps --no-index --no-compile /share/dist/callagent-*.whl
+        /opt/callagent/bin/pip -q install --no-deps --no-index /share/dist/callagent-*.whl
         cp /share/systemd/callagent.service /etc/systemd/system/
         cp /share/systemd/callagent.sysusers /usr/lib/sysusers.d/callagent.conf && systemd-sysusers
         cp /share/systemd/60-callagent.rules /usr/lib/udev/rules.d/ && udevadm control --reload
