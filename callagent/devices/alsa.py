@@ -266,8 +266,11 @@ class AlsaSpeaker(_AlsaDevice):
     def _play(self, card: _Card, waker: Waker, pull: AudioPull) -> None:
         converter = RateConverter(RATE_HZ, card.rate_hz)
         frame_bytes = len(card.encoded(np.zeros(1, np.int16)))
+        # A card that starts with one stretch runs dry before the next comes when the machine is busy.
+        to_start = max(1, int(card.buffer_frames / card.rate_hz / _FRAME_S / 2))
         pace = _Pace()
         waiting = b""
+        dry = playing = True
         idle = _Idle()
         while not waker.stopped:
             # What is asked for only when there is room is newer than what would have waited for it.
@@ -275,13 +278,18 @@ class AlsaSpeaker(_AlsaDevice):
             if not waiting:
                 if not room:
                     continue
-                waiting = card.encoded(converter.convert(_pulled(pull, card)))
+                waiting = card.encoded(converter.convert(_pulled(pull, 1)))
+            if dry and to_start > 1:
+                waiting += card.encoded(converter.convert(_pulled(pull, to_start - 1)))
+            dry = False
             written = card.pcm.write(waiting)
             idle.judge(written)
             if written < 0:
                 # Recovered by pyalsaaudio; nothing was taken, the same sound is written again.
                 self.counters["xruns"] += 1
+                dry, playing = playing, False
             elif written > 0:
+                playing = True
                 self.counters["periods"] += 1
                 filled_s = card.buffer_frames / card.rate_hz - card.ready_s()
                 self._delay_s = max(0.0, filled_s - written / card.rate_hz)
@@ -291,15 +299,9 @@ class AlsaSpeaker(_AlsaDevice):
                     return
 
 
-def _pulled(pull: AudioPull, card: _Card) -> Samples:
-    """One stretch; several when the buffer is more than half empty, as after an underrun.
-
-    A card that starts with a single one has the next underrun before the next comes on a busy machine.
-    """
-    missing_s = card.ready_s() - card.buffer_frames / card.rate_hz / 2
-    first = np.frombuffer(pull(), np.int16)
-    more = [np.frombuffer(pull(), np.int16) for _ in range(int(missing_s / _FRAME_S))]
-    return np.concatenate([first, *more]) if more else first
+def _pulled(pull: AudioPull, count: int) -> Samples:
+    """So many stretches of 10 ms."""
+    return np.concatenate([np.frombuffer(pull(), np.int16) for _ in range(count)])
 
 
 class _Idle:

@@ -3,6 +3,7 @@
 
 import errno
 import os
+import select
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from callagent.devices.errors import (
     NO_MICROPHONE,
     SPEAKER_FAIL,
 )
-from callagent.devices.pcm_formats import SUPPORTED, U8, from_s16, to_s16
+from callagent.devices.pcm_formats import S16, SUPPORTED, U8, from_s16, to_s16
 from callagent.devices.resampling import MonoResampler
 from callagent.ports import AudioFrame, SourceError, SourceState
 from tests.unit.states import state_of
@@ -142,6 +143,60 @@ def test_speaker_plays_what_it_pulls(cards: Path) -> None:
     played = np.frombuffer((cards / "played.raw").read_bytes(), "<i2")
     assert len(played) >= 480
     assert set(played[: len(played) // 480 * 480 : 480].tolist()) == set(range(1, len(played) // 480 + 1))
+
+
+class DryingCard:
+    """A PCM with a buffer of 40 ms that is written to in time, but for two underruns."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        self.waiting = 480
+        self.writes: list[int] = []
+        self._readable, self._writable = os.pipe()
+
+    def info(self) -> dict[str, object]:
+        return {"rate": 48_000, "channels": 1, "buffer_size": 1920, "format_name": S16}
+
+    def polldescriptors(self) -> list[tuple[int, int]]:
+        return [(self._writable, select.POLLOUT)]
+
+    def avail(self) -> int:
+        return 1920 - self.waiting
+
+    def write(self, data: bytes) -> int:
+        count = len(data) // 2
+        self.writes.append(count)
+        if len(self.writes) in (5, 6, 10):
+            self.waiting = 480
+            return -errno.EPIPE
+        # Until the next poll so much is played.
+        self.waiting += count - 480
+        return count
+
+    def drop(self) -> None: ...
+
+    def close(self) -> None:
+        os.close(self._readable)
+        os.close(self._writable)
+
+
+def test_a_card_starts_and_starts_again_with_half_a_buffer(
+    cards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = DryingCard()
+    monkeypatch.setattr("alsaaudio.PCM", lambda *_, **__: card)
+    speaker, enough = AlsaSpeaker("nothing"), threading.Event()
+
+    def pull() -> memoryview:
+        if len(card.writes) >= 12:
+            enough.set()
+        return SILENCE
+
+    speaker.open(pull)
+    assert enough.wait(10)
+    speaker.close()
+    assert speaker.counters["xruns"] == 3
+    # What was not taken is written again, with more behind it, but never with more and more.
+    assert card.writes[:12] == [960, 480, 480, 480, 480, 960, 960, 480, 480, 480, 960, 480]
 
 
 @pytest.mark.parametrize("device", ["no such card", "hw:7,3", "plughw:CARD=Gone"])
