@@ -11,6 +11,7 @@ from callagent.media.audio_stream import AudioEncodedStream
 from callagent.media.playout.audio import AudioPlayout
 from callagent.media.sound import RATE_HZ
 from callagent.ports import EncodedFrame, NetworkReport, ReceivedPacket
+from tests.unit.media.counting_control import CountingControl
 
 
 class LossyWire:
@@ -28,21 +29,11 @@ class LossyWire:
             self._playout.put(ReceivedPacket(self._sequence, timestamp, payload, now, frame.capture_time))
 
 
-class Control:
-    def __init__(self) -> None:
-        self.first = 0
-
-    def request_key_frame(self) -> None: ...
-
-    def first_frame(self) -> None:
-        self.first += 1
-
-
 def test_a_tone_goes_from_microphone_to_speaker() -> None:
     microphone, speaker_slot, speaker = MicrophoneSlot(), SpeakerSlot(), VirtualSpeaker()
     microphone.set_source(VirtualMicrophone(tone_hz=900))
     speaker_slot.set_source(speaker)
-    control = Control()
+    control = CountingControl()
     playout = AudioPlayout(speaker_slot.mixer, control)
     stream = AudioEncodedStream(microphone)
     microphone.start()

@@ -13,6 +13,7 @@ from callagent.media.opus import OpusEncoder, OpusError, OpusSettings
 from callagent.media.playout.audio import AudioPlayout
 from callagent.media.sound import RATE_HZ, Samples
 from callagent.ports import ReceivedPacket
+from tests.unit.media.counting_control import CountingControl
 from tests.unit.media.numbered_tone import NumberedTone, received
 
 
@@ -31,18 +32,8 @@ class SetClock:
         return self.time
 
 
-class Control:
-    def __init__(self) -> None:
-        self.first = 0
-
-    def request_key_frame(self) -> None: ...
-
-    def first_frame(self) -> None:
-        self.first += 1
-
-
 def test_packets_in_sound_out_of_the_mixer(said: Speech) -> None:
-    mixer, control, clock = Mixer(), Control(), SetClock()
+    mixer, control, clock = Mixer(), CountingControl(), SetClock()
     playout = AudioPlayout(mixer, control, clock=clock)
     heard: list[Samples] = []
     for number in range(150):
@@ -79,7 +70,7 @@ def test_packets_in_sound_out_of_the_mixer(said: Speech) -> None:
 
 def test_a_speaker_that_does_not_pull_lets_nothing_pile_up(said: Speech) -> None:
     mixer, clock = Mixer(), SetClock()
-    playout = AudioPlayout(mixer, Control(), clock=clock)
+    playout = AudioPlayout(mixer, CountingControl(), clock=clock)
     for number in range(1000):
         clock.time += 0.02
         playout.put(ReceivedPacket(number, number * 960, said.payload(number), clock.time, None))
@@ -99,7 +90,7 @@ def test_a_codec_that_gives_up_is_silence_and_said_once(caplog: pytest.LogCaptur
             raise OpusError("libopus is gone")
 
     mixer = Mixer()
-    playout = AudioPlayout(mixer, Control(), clock=SetClock(), decoder=Dead())
+    playout = AudioPlayout(mixer, CountingControl(), clock=SetClock(), decoder=Dead())
     for number in range(5):
         playout.put(received(number, 50.0))
         assert not np.frombuffer(mixer.pull(), np.int16).any()
@@ -112,7 +103,7 @@ def test_sound_left_out_by_dtx_is_silence() -> None:
     encoder = OpusEncoder(OpusSettings(dtx=True))
     spoken = np.concatenate((speech(1.0).original, np.zeros(RATE_HZ, np.int16)))
     mixer, clock = Mixer(), SetClock()
-    playout = AudioPlayout(mixer, Control(), clock=clock)
+    playout = AudioPlayout(mixer, CountingControl(), clock=clock)
     sequence, sent, loud = 0, 0, []
     for number in range(300):
         packet = encoder.encode(spoken.reshape(-1, 960)[number % 100])
