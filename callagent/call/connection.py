@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import aiohttp
 from pydantic import ValidationError
 
+from callagent.call.own_time import comes_within
 from callagent.protocol.errors import ErrorCode
 from callagent.protocol.events import (
     CommandAnswerSignal,
@@ -164,11 +165,7 @@ class Connection:
             self._tempo_changed.clear()
             answered: asyncio.Future[Reply] = loop.create_future()
             self.send(Ping(id=1, ack=self._listener.handled_seq()), answered.set_result)
-            try:
-                # shield: a reply after the deadline still finds its future
-                async with asyncio.timeout(hello.ping_reply):
-                    await asyncio.shield(answered)
-            except TimeoutError:
+            if not await comes_within(answered, hello.ping_reply):
                 return Ending("the service did not answer the heartbeat")
 
     async def _read(self) -> Ending:
