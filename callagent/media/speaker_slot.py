@@ -9,8 +9,9 @@ from callagent.media.sound import FRAME_S, SILENCE
 from callagent.media.tenancy import Tenancy
 from callagent.ports import AudioOutput, Clock, SourceState
 
-_PATIENCE_S = 0.1
-"""How late a live speaker may pull before the slot consumes in its place."""
+_PATIENCE_S = 0.3
+"""How late a live speaker may pull before the slot consumes in its place: what it is late for would be mixed
+twice, and it is late most when the machine is busy."""
 
 
 class SpeakerSlot(DeviceSlot[AudioOutput]):
