@@ -67,7 +67,8 @@ def microphone_maker(config: MicrophoneConfig, nodes: Nodes) -> Callable[[Choice
     def make(choice: Choice) -> AudioSource:
         if config.device == VIRTUAL:
             return VirtualMicrophone(tone_hz=config.virtual.tone_hz, speech=config.virtual.speech)
-        return nodes.microphone(choice.device, SoundSettings(config.level, config.controls))
+        settings = SoundSettings(config.level, config.controls, config.period_ms)
+        return nodes.microphone(choice.device, settings)
 
     return make
 
@@ -80,7 +81,7 @@ def speaker_maker(
     def make(choice: Choice) -> AudioOutput:
         if device == VIRTUAL:
             return VirtualSpeaker(record=config.virtual.record)
-        settings = SoundSettings(config.level, config.controls, config.buffer_ms)
+        settings = SoundSettings(config.level, config.controls, config.period_ms, config.buffer_ms)
         return nodes.speaker(choice.device, settings)
 
     return make

@@ -29,6 +29,10 @@ SoundDevice = Annotated[
 """`auto`, `none`, `virtual`, an ALSA name such as `plughw:CARD=C920,DEV=0`, or selectors."""
 
 
+Period = Annotated[int, Field(ge=10, le=60, multiple_of=10)]
+"""Milliseconds."""
+
+
 class VirtualMicrophoneConfig(Section):
     tone_hz: Annotated[float, Field(ge=20, le=20_000)] = 1000.0
     speech: Switch = False
@@ -42,6 +46,8 @@ class MicrophoneConfig(Section):
     """Of the card's own capture control, set at each plug; None: the hardware profile's, else as it is."""
     controls: Controls = {}
     """Further mixer controls by name, set at each plug."""
+    period_ms: Period = 10
+    """How much sound comes at once: longer is less work for a slow machine, and so much more delay."""
     virtual: VirtualMicrophoneConfig = VirtualMicrophoneConfig()
 
 
@@ -58,6 +64,7 @@ class SpeakerConfig(Section):
     level: Volume | None = None
     """Of the card's own playback control, set at each plug; None: the hardware profile's, else as it is."""
     controls: Controls = {}
+    period_ms: Period = 10
     buffer_ms: Annotated[int, Field(ge=20, le=500)] = 40
     """Of the card: what a slow machine may be late without a gap, and so much more delay."""
     virtual: VirtualSpeakerConfig = VirtualSpeakerConfig()

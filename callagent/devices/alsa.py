@@ -26,8 +26,10 @@ log = logging.getLogger(__name__)
 
 FRAME_SAMPLES = 480
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
-_CAPTURE_PERIODS = 16
+_FRAME_MS = 10
+_CAPTURE_BUFFER_MS = 160
 """What waits to be read is no delay while it is read in time, and nothing is lost while it is not."""
+_LEAST_PERIODS = 2
 _POLL_S = 0.5
 _CLOSE_S = 2.0
 _IDLE_ANSWERS = 500
@@ -151,12 +153,12 @@ class _AlsaDevice(StatefulDevice):
             rate=RATE_HZ,
             channels=1,
             format=getattr(alsaaudio, f"PCM_FORMAT_{format_name}"),
-            periodsize=FRAME_SAMPLES,
-            periods=self._periods(),
+            periodsize=RATE_HZ * self._settings.period_ms // 1000,
+            periods=max(_LEAST_PERIODS, self._buffer_ms() // self._settings.period_ms),
         )
 
-    def _periods(self) -> int:
-        """How many stretches of 10 ms the card's buffer is to hold."""
+    def _buffer_ms(self) -> int:
+        """How much the card's buffer is to hold."""
         raise NotImplementedError
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
@@ -187,8 +189,8 @@ class AlsaMicrophone(_AlsaDevice):
     _direction = alsaaudio.PCM_CAPTURE
     _mixer_side: Direction = "capture"
 
-    def _periods(self) -> int:
-        return _CAPTURE_PERIODS
+    def _buffer_ms(self) -> int:
+        return _CAPTURE_BUFFER_MS
 
     def open(self, sink: AudioSink) -> None:
         """Start capturing. Raises SourceError."""
@@ -238,7 +240,7 @@ class AlsaMicrophone(_AlsaDevice):
 class AlsaSpeaker(_AlsaDevice):
     """A `ports.AudioOutput` on an ALSA PCM of any rate, channel count and usual format.
 
-    Pulls 10 ms at a time on its own thread and keeps the card's buffer full.
+    Pulls a period at a time on its own thread, in stretches of 10 ms, and keeps the card's buffer full.
     An underrun is counted and playing goes on.
     """
 
@@ -247,8 +249,8 @@ class AlsaSpeaker(_AlsaDevice):
     _mixer_side: Direction = "playback"
     _delay_s: float | None = None
 
-    def _periods(self) -> int:
-        return max(2, round(self._settings.playback_buffer_ms / 1000 / _FRAME_S))
+    def _buffer_ms(self) -> int:
+        return self._settings.playback_buffer_ms
 
     @property
     def delay_s(self) -> float | None:
@@ -266,8 +268,9 @@ class AlsaSpeaker(_AlsaDevice):
     def _play(self, card: _Card, waker: Waker, pull: AudioPull) -> None:
         converter = RateConverter(RATE_HZ, card.rate_hz)
         frame_bytes = len(card.encoded(np.zeros(1, np.int16)))
-        # A card that starts with one stretch runs dry before the next comes when the machine is busy.
-        to_start = max(1, int(card.buffer_frames / card.rate_hz / _FRAME_S / 2))
+        period = self._settings.period_ms // _FRAME_MS
+        # A card that starts with one period runs dry before the next comes when the machine is busy.
+        to_start = max(period, int(card.buffer_frames / card.rate_hz / _FRAME_S / 2))
         pace = _Pace()
         waiting = b""
         dry = playing = True
@@ -278,9 +281,9 @@ class AlsaSpeaker(_AlsaDevice):
             if not waiting:
                 if not room:
                     continue
-                waiting = card.encoded(converter.convert(_pulled(pull, 1)))
-            if dry and to_start > 1:
-                waiting += card.encoded(converter.convert(_pulled(pull, to_start - 1)))
+                waiting = card.encoded(converter.convert(_pulled(pull, period)))
+            if dry and to_start > period:
+                waiting += card.encoded(converter.convert(_pulled(pull, to_start - period)))
             dry = False
             written = card.pcm.write(waiting)
             idle.judge(written)

@@ -29,5 +29,7 @@ class SoundSettings:
     """Per cent of the card's own volume control; None: as it is, unmuted."""
     controls: Mapping[str, int | str | bool] = field(default_factory=dict)
     """Further mixer controls by name, per cent, item or switch."""
+    period_ms: int = 10
+    """How much sound the card carries at once, a multiple of 10: longer is fewer wake-ups and more delay."""
     playback_buffer_ms: int = 40
     """What a speaker may be late without a gap; so much delay it adds."""
