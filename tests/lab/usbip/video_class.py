@@ -21,7 +21,7 @@ class Mode:
     fourcc: str
     width: int
     height: int
-    rates: tuple[int, ...] = (30, 15, 10)
+    rates: tuple[int, ...] = (30, 15, 10, 5)
 
     @property
     def size(self) -> int:
