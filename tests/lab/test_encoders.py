@@ -108,6 +108,7 @@ async def test_the_cameras_own_h264_reaches_the_other_side(
     installed: Machine, scene: Scene, camera: Camera
 ) -> None:
     await scene.kiosk.start(
+        camera={"fps": 10},
         microphone=VIRTUAL,
         speaker=VIRTUAL,
         answer=ANSWERING,

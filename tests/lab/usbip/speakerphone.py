@@ -19,7 +19,7 @@ _SPEAKER, _MICROPHONE = 1, 2
 MUTE, VOLUME = 1, 2
 _HEARD_S = 2.0
 _LATE_S = 0.05
-_TOGETHER_S = 0.011
+_TOGETHER_S = 0.005
 """What is due waits so long for more to be given back with it: a thousand transfers a second, each with its
 own interrupt, are half a processor of the emulated guest."""
 
