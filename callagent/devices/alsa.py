@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 
 FRAME_SAMPLES = 480
 _FRAME_S = FRAME_SAMPLES / RATE_HZ
-_FRAME_MS = 10
 _CAPTURE_BUFFER_MS = 160
 """What waits to be read is no delay while it is read in time, and nothing is lost while it is not."""
 _LEAST_PERIODS = 2
@@ -67,7 +67,7 @@ class _Card:
         return max(0, min(self.buffer_frames, int(self.pcm.avail()))) / self.rate_hz
 
 
-class _AlsaDevice(StatefulDevice):
+class _AlsaDevice(StatefulDevice, ABC):
     """What both directions share: life, thread, errors."""
 
     _kind: SoundDeviceKind
@@ -154,12 +154,13 @@ class _AlsaDevice(StatefulDevice):
             channels=1,
             format=getattr(alsaaudio, f"PCM_FORMAT_{format_name}"),
             periodsize=RATE_HZ * self._settings.period_ms // 1000,
-            periods=max(_LEAST_PERIODS, self._buffer_ms() // self._settings.period_ms),
+            periods=max(_LEAST_PERIODS, self._buffer_ms // self._settings.period_ms),
         )
 
+    @property
+    @abstractmethod
     def _buffer_ms(self) -> int:
         """How much the card's buffer is to hold."""
-        raise NotImplementedError
 
     def _run(self, work: Callable[[_Card, Waker], None], card: _Card, waker: Waker) -> None:
         label_thread()
@@ -189,6 +190,7 @@ class AlsaMicrophone(_AlsaDevice):
     _direction = alsaaudio.PCM_CAPTURE
     _mixer_side: Direction = "capture"
 
+    @property
     def _buffer_ms(self) -> int:
         return _CAPTURE_BUFFER_MS
 
@@ -249,6 +251,7 @@ class AlsaSpeaker(_AlsaDevice):
     _mixer_side: Direction = "playback"
     _delay_s: float | None = None
 
+    @property
     def _buffer_ms(self) -> int:
         return self._settings.playback_buffer_ms
 
@@ -268,7 +271,7 @@ class AlsaSpeaker(_AlsaDevice):
     def _play(self, card: _Card, waker: Waker, pull: AudioPull) -> None:
         converter = RateConverter(RATE_HZ, card.rate_hz)
         frame_bytes = len(card.encoded(np.zeros(1, np.int16)))
-        period = self._settings.period_ms // _FRAME_MS
+        period = round(self._settings.period_ms / 1000 / _FRAME_S)
         # A card that starts with one period runs dry before the next comes when the machine is busy.
         to_start = max(period, int(card.buffer_frames / card.rate_hz / _FRAME_S / 2))
         pace = _Pace()
@@ -278,12 +281,11 @@ class AlsaSpeaker(_AlsaDevice):
         while not waker.stopped:
             # What is asked for only when there is room is newer than what would have waited for it.
             room = waker.wait(_POLL_S)
-            if not waiting:
-                if not room:
-                    continue
-                waiting = card.encoded(converter.convert(_pulled(pull, period)))
-            if dry and to_start > period:
-                waiting += card.encoded(converter.convert(_pulled(pull, to_start - period)))
+            if not waiting and not room:
+                continue
+            missing = (to_start if dry else period) - (period if waiting else 0)
+            if missing > 0:
+                waiting += card.encoded(converter.convert(_pulled(pull, missing)))
             dry = False
             written = card.pcm.write(waiting)
             idle.judge(written)

@@ -148,7 +148,7 @@ def test_speaker_plays_what_it_pulls(cards: Path) -> None:
 class DryingCard:
     """A PCM with a buffer of 40 ms that is written to in time, but for two underruns."""
 
-    def __init__(self, *_: object, **__: object) -> None:
+    def __init__(self) -> None:
         self.waiting = 480
         self.writes: list[int] = []
         self._readable, self._writable = os.pipe()
