@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Figure, Report
 from benchmarks.speech import voice
-from callagent.media.opus import OpusDecoder, OpusEncoder, OpusSettings, SoundDecoder
+from callagent.media.opus import DEFAULT_SETTINGS, OpusDecoder, OpusEncoder, SoundDecoder
 from callagent.media.playout.audio_core import AudioPlayoutCore
 from callagent.media.sound import FRAME_SAMPLES, RATE_HZ, Samples
 from callagent.ports import ReceivedPacket
 
-PACKET_SAMPLES = OpusSettings().packet_samples
-PACKET_S = OpusSettings().packet_s
+PACKET_SAMPLES = DEFAULT_SETTINGS.packet_samples
+PACKET_S = DEFAULT_SETTINGS.packet_s
 _WINDOW = RATE_HZ // 2
 _QUIET = 0.03
 _QUIET_BLOCK = 240

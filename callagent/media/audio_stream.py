@@ -12,7 +12,7 @@ from callagent.devices.threads import label_thread
 from callagent.media.expected_loss import ExpectedLoss
 from callagent.media.fanout import Fanout, Subscription
 from callagent.media.microphone_slot import MicrophoneSlot
-from callagent.media.opus import OpusEncoder, OpusError, OpusSettings
+from callagent.media.opus import DEFAULT_SETTINGS, OpusEncoder, OpusError, OpusSettings
 from callagent.media.sound import FRAME_S
 from callagent.ports import AudioFrame, Codec, EncodedFrame, EncodedSink, Layer, NetworkReport
 
@@ -21,7 +21,6 @@ log = logging.getLogger(__name__)
 _QUEUE_S = 0.1
 _RETRY_S = 1.0
 _TIMELINE_TOLERANCE_S = 0.2
-_DEFAULT_SETTINGS = OpusSettings()
 
 
 class AudioEncodedStream:
@@ -35,7 +34,7 @@ class AudioEncodedStream:
     codec = Codec.OPUS
     layer = Layer.HIGH
 
-    def __init__(self, microphone: MicrophoneSlot, settings: OpusSettings = _DEFAULT_SETTINGS) -> None:
+    def __init__(self, microphone: MicrophoneSlot, settings: OpusSettings = DEFAULT_SETTINGS) -> None:
         self._microphone = microphone
         self._settings = settings
         self._loss = ExpectedLoss()

@@ -8,7 +8,7 @@ from callagent.media.camera_slot import CameraSlot
 from callagent.media.encoders.roster import EncoderRoster
 from callagent.media.layered_stream import LayeredVideoStream
 from callagent.media.microphone_slot import MicrophoneSlot
-from callagent.media.opus import OpusSettings
+from callagent.media.opus import DEFAULT_SETTINGS, OpusSettings
 from callagent.media.rate_control import least_bps
 from callagent.media.video_settings import VideoOrientation, VideoSettings
 from callagent.media.video_stream import VideoEncodedStream
@@ -28,7 +28,7 @@ class LocalStreams:
         video_settings: VideoSettings | None = None,
         encoders: EncoderRoster | None = None,
         *,
-        sound: OpusSettings | None = None,
+        sound: OpusSettings = DEFAULT_SETTINGS,
         passthrough: bool = False,
         tracer: Tracer = UNTRACED,
     ) -> None:
@@ -40,7 +40,7 @@ class LocalStreams:
         self._tracer = tracer
         self._video: dict[tuple[Codec, Layer], VideoEncodedStream] = {}
         self._layered: dict[Codec, LayeredVideoStream] = {}
-        self._audio = AudioEncodedStream(microphone, sound or OpusSettings())
+        self._audio = AudioEncodedStream(microphone, sound)
 
     @overload
     def video(self, codec: Codec, layer: Layer) -> VideoEncodedStream: ...

@@ -37,13 +37,13 @@ class OpusSettings:
         return self.packet_ms * RATE_HZ // 1000
 
 
-_DEFAULT_SETTINGS = OpusSettings()
+DEFAULT_SETTINGS = OpusSettings()
 
 
 class OpusEncoder:
     """One packet out for every `packet_samples` in (RFC 6716, RFC 7587). Used by one thread at a time."""
 
-    def __init__(self, settings: OpusSettings = _DEFAULT_SETTINGS, expected_loss_percent: int = 10) -> None:
+    def __init__(self, settings: OpusSettings = DEFAULT_SETTINGS, expected_loss_percent: int = 10) -> None:
         """The expected loss decides how much correction is added. Raises OpusError."""
         self._ffi, self._library = library.load()
         error = self._ffi.new("int *")

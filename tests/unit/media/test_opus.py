@@ -13,11 +13,18 @@ from hypothesis import strategies as st
 
 from benchmarks.speech import voice
 from callagent.media.expected_loss import MAX_PERCENT, START_PERCENT, ExpectedLoss
-from callagent.media.opus import OpusDecoder, OpusEncoder, OpusError, OpusSettings, library
+from callagent.media.opus import (
+    DEFAULT_SETTINGS,
+    OpusDecoder,
+    OpusEncoder,
+    OpusError,
+    OpusSettings,
+    library,
+)
 from callagent.media.sound import Samples
 from tests.unit.media.pictures import decode_opus
 
-PACKET_SAMPLES = OpusSettings().packet_samples
+PACKET_SAMPLES = DEFAULT_SETTINGS.packet_samples
 
 
 def encode(encoder: OpusEncoder, samples: Samples) -> list[bytes]:
