@@ -20,10 +20,10 @@ class AudioConfig(Section):
     high_pass: Switch = True
     """Takes away rumble below the voice."""
     application: Literal["voip", "low_delay"] = "voip"
-    """Of the Opus encoder. `low_delay`: a quarter of the work on both sides, no repair of lost packets."""
+    """Of the Opus encoder. `low_delay`: a quarter of its work, no repair of lost packets."""
     packet_ms: Literal[20, 40, 60] = 20
-    """Sound in one packet. Longer ones are a third of the work of a slow machine, and so much more delay."""
+    """Sound in one packet: longer is fewer packets to make and send, and so much more delay."""
     complexity: Annotated[int, Field(ge=0, le=10)] = 5
-    """Of the Opus encoder: less costs a slow machine half as much and sounds a little worse."""
+    """Of the Opus encoder: 0 is half the work of 5 and sounds a little worse."""
     dtx: Switch = False
     """Send nothing while nobody speaks."""

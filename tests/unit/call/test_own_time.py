@@ -25,7 +25,7 @@ async def test_a_loop_that_is_late_does_not_blame_the_other_side() -> None:
     rounds = 0
 
     def hog() -> None:
-        """Each turn of the loop takes longer than the whole deadline; the answer is there after the third."""
+        """Three turns of the loop take nearly twice the deadline; the answer is there after them."""
         nonlocal rounds
         time.sleep(0.6)
         rounds += 1
