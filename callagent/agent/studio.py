@@ -153,9 +153,11 @@ class Studio:
             binding.start()
         for problem in self.processing.problems:
             logger.warning("%s", problem)
-        # Speakers run all the time: a sound must not wait for a card to open.
-        self.speaker.start()
-        self.ring_speaker.start()
+        for speaker in (self.speaker, self.ring_speaker):
+            if self._config.speaker.keep_open:
+                speaker.start()
+            else:
+                speaker.rest()
 
     def _load_sounds(self) -> SoundPlayer:
         sound = self._config.sound
@@ -212,6 +214,8 @@ class Studio:
         self.speaker.volume = self._config.speaker.volume
         self._call = True
         self._camera_wanted = camera
+        # Open before the first voice comes.
+        self.speaker.start()
         self._apply()
 
     def end_call(self, *, sound: bool) -> None:
@@ -221,6 +225,8 @@ class Studio:
         self._apply()
         self.microphone.muted = False
         self.speaker.volume = self._config.speaker.volume
+        if not self._config.speaker.keep_open:
+            self.speaker.rest()
         if sound:
             self._play(Sound.HANG_UP)
 

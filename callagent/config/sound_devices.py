@@ -67,4 +67,6 @@ class SpeakerConfig(Section):
     period_ms: Period = 10
     buffer_ms: Annotated[int, Field(ge=20, le=500)] = 40
     """Of the card: what a slow machine may be late without a gap, and so much more delay."""
+    keep_open: Switch = False
+    """Also while nothing sounds: for amplifiers that click when the card opens, or need long to wake."""
     virtual: VirtualSpeakerConfig = VirtualSpeakerConfig()

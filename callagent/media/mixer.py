@@ -3,6 +3,7 @@
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -114,11 +115,18 @@ class Mixer:
     Only one thread at a time may `pull`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_voice: Callable[[], None] = lambda: None) -> None:
+        """`on_voice` is called after a voice was attached, on whichever thread did it."""
         self._lock = threading.Lock()
         self._voices: dict[Voice, _Place] = {}
         self._volume = 100
         self._limiter = Limiter()
+        self._on_voice = on_voice
+
+    @property
+    def empty(self) -> bool:
+        """Whether no voice is in the mix, sounding or not."""
+        return not self._voices
 
     @property
     def volume(self) -> int:
@@ -140,6 +148,7 @@ class Mixer:
         with self._lock:
             place = self._voices.setdefault(voice, _Place(gain, follows_volume))
             place.gain, place.follows_volume = gain, follows_volume
+        self._on_voice()
 
     def detach(self, voice: Voice) -> None:
         """Let a voice sound no more, from the next 10 ms on. Idempotent."""

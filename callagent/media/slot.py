@@ -155,13 +155,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
         with self._lock:
             if not self._wanted:
                 return
-            self._wanted = False
-            self._drop_challenger()
-            self._release()
-            self._failures.clear()
-            self._set_state(SourceState.OFF)
-            self._note(SlotEvent.STOPPED)
-            self._wake.notify_all()
+            self._end()
         self._changed()
 
     def wait_closed(self, timeout_s: float | None = None) -> bool:
@@ -189,6 +183,16 @@ class DeviceSlot(ABC, Generic[DeviceT]):
             self._filler = thread
             thread.start()
         self._changed()
+
+    def _end(self) -> None:
+        """Stop; whoever calls it calls `_changed` afterwards, as `_run` does after `_fill`. Lock held."""
+        self._wanted = False
+        self._drop_challenger()
+        self._release()
+        self._failures.clear()
+        self._set_state(SourceState.OFF)
+        self._note(SlotEvent.STOPPED)
+        self._wake.notify_all()
 
     @abstractmethod
     def _open(self, source: DeviceT, tenancy: Tenancy) -> None:
@@ -347,7 +351,7 @@ class DeviceSlot(ABC, Generic[DeviceT]):
                 now = self._clock.now()
                 self._check_silence(now)
                 delay = self._fill(now)
-                changed = len(self._failures) != failures
+                changed = len(self._failures) != failures or not self._wanted
                 if self._challenger is not None:
                     delay = min(delay, max(0.0, self._challenger[2] + OVERLAP_S - now))
             if changed:

@@ -163,3 +163,52 @@ def test_volume_applies_to_the_call_only(speaker_slot: SpeakerSlot) -> None:
     assert int(np.frombuffer(speaker_slot.mixer.pull(), np.int16)[0]) == 1
     speaker_slot.volume = 1000
     assert speaker_slot.volume == 100
+
+
+def test_a_resting_speaker_is_open_while_something_sounds(
+    speaker_slot: SpeakerSlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callagent.media.speaker_slot.REST_S", 0.3)
+    speaker, voice = VirtualSpeaker(), Counting()
+    watch = speaker_slot.on_change = Watch()
+    speaker_slot.set_source(speaker)
+    speaker_slot.rest()
+    assert speaker_slot.state is SourceState.OFF
+    for _ in range(2):
+        speaker_slot.mixer.attach(voice)
+        watch.until(lambda: speaker_slot.state is SourceState.LIVE)
+        voice.wait(voice.taken + 40)
+        assert speaker_slot.state is SourceState.LIVE, "as long as it sounds"
+        speaker_slot.mixer.detach(voice)
+        left = time.monotonic()
+        watch.until(lambda: speaker_slot.state is SourceState.OFF)
+        assert time.monotonic() - left >= 0.25
+        assert speaker_slot.wait_closed(5)
+    assert speaker.recent().any()
+
+
+def test_a_speaker_held_by_a_call_does_not_rest(
+    speaker_slot: SpeakerSlot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("callagent.media.speaker_slot.REST_S", 0.1)
+    watch = speaker_slot.on_change = Watch()
+    speaker_slot.set_source(VirtualSpeaker())
+    speaker_slot.rest()
+    speaker_slot.start()
+    watch.until(lambda: speaker_slot.state is SourceState.LIVE)
+    voice = Counting()
+    speaker_slot.mixer.attach(voice)
+    voice.wait(1)
+    speaker_slot.mixer.detach(voice)
+    with pytest.raises(AssertionError):
+        watch.until(lambda: speaker_slot.state is SourceState.OFF, 0.5)
+    speaker_slot.rest()
+    watch.until(lambda: speaker_slot.state is SourceState.OFF)
+
+
+def test_a_stopped_speaker_is_not_opened_by_a_voice(speaker_slot: SpeakerSlot) -> None:
+    speaker_slot.set_source(VirtualSpeaker())
+    speaker_slot.rest()
+    speaker_slot.stop()
+    speaker_slot.mixer.attach(Counting())
+    assert not speaker_slot.wanted
