@@ -9,11 +9,18 @@ from contextlib import asynccontextmanager
 
 import av
 import numpy as np
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, VideoStreamTrack
+from aiortc import (
+    RTCConfiguration,
+    RTCPeerConnection,
+    RTCRtpSender,
+    RTCSessionDescription,
+    VideoStreamTrack,
+)
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCOutboundRtpStreamStats
 
 from benchmarks.scene import LatencyLog, Scene
+from tests.impaired_link import ImpairedLink
 
 FPS = 30
 CLOCK_HZ = 90_000
@@ -58,7 +65,9 @@ class StockCall:
 
 
 @asynccontextmanager
-async def connect(codec: str, scene: Scene, log: LatencyLog) -> AsyncIterator[StockCall]:
+async def connect(
+    codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+) -> AsyncIterator[StockCall]:
     # No STUN: its default server would only slow it down here.
     a, b = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     tasks = set()
@@ -79,9 +88,15 @@ async def connect(codec: str, scene: Scene, log: LatencyLog) -> AsyncIterator[St
     capabilities = RTCRtpSender.getCapabilities("video").codecs
     transceiver.setCodecPreferences([c for c in capabilities if c.name in (codec, "rtx")])
     await a.setLocalDescription(await a.createOffer())
-    await b.setRemoteDescription(a.localDescription)
+    offer = a.localDescription
+    if link is not None:
+        offer = RTCSessionDescription(await link.lead_offer(offer.sdp), offer.type)
+    await b.setRemoteDescription(offer)
     await b.setLocalDescription(await b.createAnswer())
-    await a.setRemoteDescription(b.localDescription)
+    answer = b.localDescription
+    if link is not None:
+        answer = RTCSessionDescription(link.lead_answer(answer.sdp), answer.type)
+    await a.setRemoteDescription(answer)
     call = StockCall(transceiver.sender)
     tasks.add(asyncio.ensure_future(call.count()))
     try:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +34,7 @@ from callagent.ports import (
 )
 from callagent.rtc import RtcSettings, WebRtcSessionFactory
 from callagent.rtc.session import WebRtcSession
+from tests.impaired_link import ImpairedLink
 
 FPS = 30
 BITRATE_BPS = 1_500_000
@@ -167,7 +169,9 @@ class OurCall:
 
 
 @asynccontextmanager
-async def connect(codec: str, scene: Scene, log: LatencyLog) -> AsyncIterator[OurCall]:
+async def connect(
+    codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+) -> AsyncIterator[OurCall]:
     camera = CameraSlot()
     camera.set_source(SceneCamera(scene, log))
     camera.start(VideoMode(scene.width, scene.height, FPS))
@@ -181,7 +185,13 @@ async def connect(codec: str, scene: Scene, log: LatencyLog) -> AsyncIterator[Ou
         )
         for local, session in ((streams, "a"), (None, "b"))
     )
-    await a.set_answer(await b.create_answer(await a.create_offer()))
+    offer = await a.create_offer()
+    if link is not None:
+        offer = replace(offer, sdp=await link.lead_offer(offer.sdp))
+    answer = await b.create_answer(offer)
+    if link is not None:
+        answer = replace(answer, sdp=link.lead_answer(answer.sdp))
+    await a.set_answer(answer)
     call = OurCall(a)
     counting = asyncio.create_task(call.count())
     try:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Protocol
 
 from benchmarks.scene import LatencyLog, Scene
+from tests.impaired_link import ImpairedLink
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
 WARM_UP_S = 1.0
@@ -42,8 +43,13 @@ class Call(Protocol):
 
 
 class Peer(Protocol):
-    def __call__(self, codec: str, scene: Scene, log: LatencyLog) -> AbstractAsyncContextManager[Call]:
-        """Connect a sender of the scene, at 30 pictures a second, with a receiver that logs arrivals."""
+    def __call__(
+        self, codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+    ) -> AbstractAsyncContextManager[Call]:
+        """Connect a sender of the scene, at 30 pictures a second, with a receiver that logs arrivals.
+
+        The sender is the offerer of the link, where there is one.
+        """
         ...
 
 
@@ -64,7 +70,7 @@ async def measure(peer: Peer, codec: str, seconds: float) -> Result:
         p95_ms=log.percentile_ms(95),
         first_frame_ms=(log.first_at - began) * 1000,
         cpu_percent=100 * cpu / wall,
-        fps=log.received / wall,
+        fps=len(log.arrivals) / wall,
         bitrate_kbps=sent * 8 / wall / 1000,
     )
 

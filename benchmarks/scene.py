@@ -3,6 +3,7 @@
 
 import asyncio
 import time
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,21 +44,28 @@ class Scene:
         return picture
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A decoded picture at its sink."""
+
+    at: float
+    """Seconds on the monotonic clock."""
+    latency_s: float
+    """Since it was captured."""
+    width: int
+
+
 class LatencyLog:
     """Capture and arrival times by frame counter, on one monotonic clock. Made on the loop, used anywhere."""
 
     def __init__(self) -> None:
         self._captured: dict[int, float] = {}
-        self._latencies_s: list[float] = []
+        self.arrivals: list[Arrival] = []
+        """While `measuring`."""
         self._loop = asyncio.get_running_loop()
         self.first = asyncio.Event()
         self.first_at = 0.0
         self.measuring = False
-
-    @property
-    def received(self) -> int:
-        """Pictures that arrived while `measuring`."""
-        return len(self._latencies_s)
 
     def capture(self, counter: int) -> float:
         now = self._captured[counter] = time.monotonic()
@@ -74,7 +82,7 @@ class LatencyLog:
             self._loop.call_soon_threadsafe(self.first.set)
         captured = self._captured.pop(code.counter, None)
         if self.measuring and captured is not None:
-            self._latencies_s.append(now - captured)
+            self.arrivals.append(Arrival(now, now - captured, luma.shape[1]))
 
     def percentile_ms(self, percent: float) -> float:
-        return float(np.percentile(self._latencies_s, percent)) * 1000
+        return float(np.percentile([arrival.latency_s for arrival in self.arrivals], percent)) * 1000

@@ -101,19 +101,43 @@ class SentPackets(dict[int, RtpPacket]):
         return default if entry is None else entry[1]
 
 
-def keep_sent_packets(sender: RTCRtpSender, clock: Clock) -> SentPackets:
-    """Make a sender able to send again what it sent up to a second ago; aiortc forgets it much earlier."""
-    sent = SentPackets(clock)
-    retransmit = sender._retransmit
+class ResendPolicy(Protocol):
+    """Decides about packets that a receiver misses; sequence numbers as on the wire. On the loop."""
 
-    async def retransmit_from_ours(sequence_number: int) -> None:
+    def asked(self, sequence_number: int) -> bool:
+        """A packet is asked for: whether to send it again now."""
+        ...
+
+    def second_copies(self) -> list[int]:
+        """What to send once more, before the next frame is waited for."""
+        ...
+
+
+def resend_by(sender: RTCRtpSender, policy: ResendPolicy, clock: Clock) -> None:
+    """Make a sender able to send again what it sent up to a second ago; aiortc forgets it much earlier.
+
+    After `send_from`.
+    """
+    sent = SentPackets(clock)
+    retransmit, next_encoded_frame = sender._retransmit, sender._next_encoded_frame
+
+    async def send_again(sequence_number: int) -> None:
         # Nothing runs between this and the look-up.
         sent.wanted = sequence_number
         await retransmit(sequence_number)
 
+    async def retransmit_by_policy(sequence_number: int) -> None:
+        if policy.asked(sequence_number):
+            await send_again(sequence_number)
+
+    async def second_copies_first(codec: RTCRtpCodecParameters) -> RTCEncodedFrame | None:
+        for sequence_number in policy.second_copies():
+            await send_again(sequence_number)
+        return await next_encoded_frame(codec)
+
     replace_private(sender, RTCRtpSender, "__rtp_history", sent)
-    override(sender, "_retransmit", retransmit_from_ours)
-    return sent
+    override(sender, "_retransmit", retransmit_by_policy)
+    override(sender, "_next_encoded_frame", second_copies_first)
 
 
 def send_from(sender: RTCRtpSender, source: PacketSource) -> None:

@@ -20,6 +20,9 @@ _OUTCOMES = 64
 _SOONEST = 0.5
 """Of a round trip: what comes sooner after it was asked for was on its way already."""
 _LONGEST_WAIT_S = 0.05
+REPEAT_S = 0.02
+"""Requests get lost as packets do: so soon each is made once more, where the way is so long that nothing can
+have come by then. Senders answer one of the two."""
 
 
 class Numbered(Protocol):
@@ -31,6 +34,8 @@ class _Missing:
     since: float
     ask_at: float
     asked_at: float | None = None
+    round_at: float | None = None
+    """When it was asked for in this round trip, as long as that is to be repeated."""
 
 
 class Overtaking:
@@ -51,7 +56,8 @@ class Overtaking:
 
 
 class MissingPackets:
-    """Asks for a missing packet at once, then once per round trip, driven by the packets that do come.
+    """Asks for a missing packet at once and right again, and so once per round trip, driven by the packets
+    that do come.
 
     Where packets overtake each other it first waits as long as that usually takes.
     In the place of aiortc's NackGenerator, which asks for all again with every
@@ -109,11 +115,20 @@ class MissingPackets:
                 del self._waiting[number]
             elif now >= missing.ask_at:
                 missing.asked_at = now if missing.asked_at is None else missing.asked_at
-                missing.ask_at = now + again_s
+                self._ask_next(missing, now, again_s)
                 due.append(number & 0xFFFF)
         self.missing = due
         self.asked += len(due)
         return bool(due)
+
+    def _ask_next(self, missing: _Missing, now: float, again_s: float) -> None:
+        """Just asked: when to ask for it once more."""
+        if missing.round_at is not None:
+            missing.ask_at, missing.round_at = missing.round_at + again_s, None
+        elif again_s > _MARGIN_S + 2 * REPEAT_S:
+            missing.ask_at, missing.round_at = now + REPEAT_S, now
+        else:
+            missing.ask_at = now + again_s
 
     def _round_trip_s(self) -> float:
         measured_s = self._round_trip()

@@ -17,6 +17,7 @@ from callagent.ports import (
 )
 from callagent.rtc.feedback import ReportFilter
 from callagent.rtc.packing import RtpTimestamps, make_packer
+from callagent.rtc.retransmissions import Retransmissions
 from callagent.rtc.send_queue import SendQueue
 
 
@@ -49,6 +50,7 @@ class OutgoingTrack:
         self._pack = make_packer(stream.codec)
         self._timestamps = RtpTimestamps(stream.codec)
         self._reports = ReportFilter()
+        self.retransmissions = Retransmissions(self._clock)
         self._unsubscribe: Callable[[], None] | None = stream.subscribe(subscriber, self._queue)
 
     @property
@@ -81,6 +83,7 @@ class OutgoingTrack:
             self._stream.request_key_frame(self._subscriber)
 
     def on_report(self, report: NetworkReport) -> None:
+        self.retransmissions.report(report)
         for name in ("available_bps", "fraction_lost", "round_trip_s"):
             value = getattr(report, name)
             if value is not None:

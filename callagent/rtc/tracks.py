@@ -136,7 +136,7 @@ class SessionTracks:
             outgoing = OutgoingTrack(stream, self._subscriber, capacity, self._clock, self._tracer)
             self._outgoing[kind] = outgoing
             compat.send_from(transceiver.sender, outgoing)
-            compat.keep_sent_packets(transceiver.sender, self._clock)
+            compat.resend_by(transceiver.sender, outgoing.retransmissions, self._clock)
 
     def on_available(self, bps: int) -> None:
         """What the way carries besides sound, as the congestion control has it."""

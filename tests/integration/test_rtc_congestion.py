@@ -2,20 +2,18 @@
 """Two sessions over real UDP with a slow stretch between them: the sender finds out and fits in."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import replace
 
-from callagent.ports import Codec, EncodedStream, Layer, MediaSessionState, NetworkReport, SessionDescription
+from callagent.ports import Codec, EncodedStream, Layer, MediaSessionState, NetworkReport
 from callagent.rtc import RtcSettings
 from callagent.rtc.session import WebRtcSession
+from tests.impaired_link import ImpairedLink, Way
 from tests.unit.rtc.parts import FPS, Side, TestStream, eventually, reached, video_stream
 
 SETTINGS = RtcSettings(video_codecs=(Codec.H264,), start_bps=300_000)
 DELAY_S = 0.02
-QUEUE_BYTES = 40_000
-Address = tuple[str, int]
 
 
 class FillingStream(TestStream):
@@ -40,97 +38,22 @@ class FillingStream(TestStream):
             self.rate_bps = min(max(report.available_bps, 50_000), 3_000_000)
 
 
-class SlowStretch:
-    """Stands between two addresses: what the first sends is queued at a rate, both ways take a time."""
-
-    def __init__(self, rate_bps: float) -> None:
-        self.rate_bps = rate_bps
-        self.ports: list[asyncio.DatagramTransport] = []
-        self.ends: list[Address | None] = [None, None]
-        self.waits: deque[tuple[float, float]] = deque(maxlen=2000)
-        """When each packet of the first came, and how long it had to wait, in seconds."""
-        self._free_at = 0.0
-
-    async def open(self, host: str) -> None:
-        loop = asyncio.get_running_loop()
-        for side in (0, 1):
-            transport, _ = await loop.create_datagram_endpoint(
-                lambda side=side: _Port(self, side),  # type: ignore[misc]
-                local_addr=(host, 0),
-            )
-            self.ports.append(transport)
-
-    def received(self, side: int, data: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        wait_s = 0.0
-        if side == 0:
-            begin = max(now, self._free_at)
-            if (begin - now) * self.rate_bps / 8 + len(data) > QUEUE_BYTES:
-                return
-            self._free_at = begin + len(data) * 8 / self.rate_bps
-            wait_s = self._free_at - now
-            self.waits.append((now, wait_s))
-        loop.call_later(wait_s + DELAY_S, self._give, side, data)
-
-    def close(self) -> None:
-        for port in self.ports:
-            port.close()
-
-    def _give(self, side: int, data: bytes) -> None:
-        end = self.ends[1 - side]
-        if end is not None and not self.ports[1 - side].is_closing():
-            self.ports[1 - side].sendto(data, end)
-
-
-class _Port(asyncio.DatagramProtocol):
-    def __init__(self, stretch: SlowStretch, side: int) -> None:
-        self._stretch, self._side = stretch, side
-
-    def datagram_received(self, data: bytes, addr: Any) -> None:
-        self._stretch.received(self._side, data)
-
-
-def led_by(sdp: str, address: Address) -> tuple[str, Address]:
-    """The description with one candidate, at another address; and the address it had."""
-    lines: list[str] = []
-    had: Address | None = None
-    for line in sdp.splitlines():
-        if not line.startswith("a=candidate:"):
-            lines.append(line)
-            continue
-        parts = line.split()
-        if had is None and parts[4] == address[0]:
-            had = (parts[4], int(parts[5]))
-            parts[4:6] = address[0], str(address[1])
-            lines.append(" ".join(parts))
-    assert had is not None
-    return "\r\n".join(lines) + "\r\n", had
-
-
-def first_host(sdp: str) -> str:
-    return next(line.split()[4] for line in sdp.splitlines() if line.startswith("a=candidate:"))
-
-
 @asynccontextmanager
 async def call_over(
-    a: Side, b: Side, stretch: SlowStretch
+    a: Side, b: Side, link: ImpairedLink
 ) -> AsyncIterator[tuple[WebRtcSession, WebRtcSession]]:
     offerer, answerer = a.session(b.user), b.session(a.user)
     try:
         offer = await offerer.create_offer()
-        await stretch.open(first_host(offer.sdp))
-        doors = [port.get_extra_info("sockname")[:2] for port in stretch.ports]
-        sdp, stretch.ends[0] = led_by(offer.sdp, doors[1])
-        answer = await answerer.create_answer(SessionDescription("offer", sdp, offer.tracks))
-        sdp, stretch.ends[1] = led_by(answer.sdp, doors[0])
-        await offerer.set_answer(SessionDescription("answer", sdp, answer.tracks))
+        led = replace(offer, sdp=await link.lead_offer(offer.sdp))
+        answer = await answerer.create_answer(led)
+        await offerer.set_answer(replace(answer, sdp=link.lead_answer(answer.sdp)))
         await eventually(lambda: offerer.state == answerer.state == MediaSessionState.CONNECTED)
         yield offerer, answerer
     finally:
         await offerer.close()
         await answerer.close()
-        stretch.close()
+        link.close()
 
 
 class FillingMedia:
@@ -149,19 +72,17 @@ async def test_a_sender_fits_into_a_slow_way_and_again_when_it_gets_slower() -> 
     a, b = Side("alice", SETTINGS), Side("bob", SETTINGS)
     media = FillingMedia(a)
     a.factory._local = media
-    stretch = SlowStretch(1_200_000)
-    async with call_over(a, b, stretch) as (offerer, answerer):
+    way = Way(delay_s=DELAY_S, rate_bps=1_200_000)
+    async with call_over(a, b, ImpairedLink(way, Way(delay_s=DELAY_S))) as (offerer, answerer):
         controller = offerer._congestion.controller
         await reached(b.video(answerer), 5)
         await eventually(lambda: controller.target_bps > 600_000)
         await asyncio.sleep(2)  # what is looked at is how it stays
-        assert controller.target_bps < 1.25 * stretch.rate_bps
+        assert controller.target_bps < 1.25 * 1_200_000
         assert media.stream.rate_bps > 400_000
-        stretch.rate_bps = 300_000
+        way.rate_bps = 300_000
         began = asyncio.get_running_loop().time()
         await eventually(lambda: controller.target_bps < 330_000)
-        await eventually(
-            lambda: stretch.waits[-1][1] < 0.3 and stretch.waits[-1][0] > began + 0.5, timeout_s=5.0
-        )
+        await eventually(lambda: way.waits[-1][1] < 0.3 and way.waits[-1][0] > began + 0.5, timeout_s=5.0)
         frames = b.video(answerer).frames
         await eventually(lambda: b.video(answerer).frames >= frames + 10)

@@ -287,6 +287,20 @@ class Time:
         return self.seconds
 
 
+class Policy:
+    """A `ResendPolicy` that sends everything but 200, and 150 twice."""
+
+    def __init__(self) -> None:
+        self.second = [150]
+
+    def asked(self, sequence_number: int) -> bool:
+        return sequence_number != 200
+
+    def second_copies(self) -> list[int]:
+        second, self.second = self.second, []
+        return second
+
+
 async def test_a_sender_sends_again_what_is_less_than_a_second_old(
     transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,16 +311,20 @@ async def test_a_sender_sends_again_what_is_less_than_a_second_old(
         sent.append(RtpPacket.parse(data).sequence_number)
 
     monkeypatch.setattr(sender.transport, "_send_rtp", send_rtp)
-    compat.keep_sent_packets(sender, clock)
+    compat.send_from(sender, Source())
+    compat.resend_by(sender, Policy(), clock)
     history = private(sender, RTCRtpSender, "__rtp_history")
     # As aiortc's _run_rtp does: 300 packets within 1.5 s.
     for number in range(300):
         clock.seconds = 100 + number * 0.005
         history[number % RTP_HISTORY_SIZE] = vp8_packet_numbered(number)
-    for number in (97, 150, 299, 300):
+    for number in (97, 150, 200, 299, 300):
         await sender._retransmit(number)
     assert sent == [150, 299]
     assert 200 <= len(history) <= 202
+    for _ in range(2):
+        assert await sender._next_encoded_frame(RTCRtpCodecParameters("video/H264", 90000)) is not None
+    assert sent == [150, 299, 150]
 
 
 def vp8_packet_numbered(number: int) -> RtpPacket:

@@ -76,25 +76,36 @@ class Link:
         return list(self.packets.missing) if self.packets.add(packet) else []
 
 
-def test_missing_packets_are_asked_for_at_once_and_once_per_round_trip() -> None:
+def test_missing_packets_are_asked_for_twice_per_round_trip() -> None:
     link = Link(round_trip_s=0.1)
     assert link.receive(65534, 0.0) == []
     assert link.receive(65534 + 4, 0.001) == [65535, 0, 1]
-    assert link.receive(65534 + 5, 0.010) == []
+    assert link.receive(65534 + 5, 0.020) == []
+    assert link.receive(65534 + 6, 0.022) == [65535, 0, 1]
     assert link.receive(65536, 0.100) == []
-    assert link.receive(65534 + 6, 0.119) == []
-    assert link.receive(65534 + 8, 0.122) == [65535, 1, 5]
-    assert link.receive(65534 + 9, 0.200) == []
-    assert link.packets.asked == 6
+    assert link.receive(65534 + 7, 0.119) == []
+    assert link.receive(65534 + 9, 0.122) == [65535, 1, 6]
+    assert link.receive(65534 + 10, 0.143) == [65535, 1, 6]
+    assert link.receive(65534 + 11, 0.200) == []
+    assert link.packets.asked == 12
     link.packets.forget_before(2)
-    assert link.receive(65534 + 10, 0.3) == [5]
-    assert link.receive(65534 + 11, 0.122 + MAX_AGE_S + 0.01) == []
+    assert link.receive(65534 + 12, 0.3) == [6]
+    assert link.receive(65534 + 13, 0.122 + MAX_AGE_S + 0.01) == []
+
+
+def test_on_a_short_way_one_request_per_round_trip_is_enough() -> None:
+    link = Link(round_trip_s=0.03)
+    link.receive(0, 0.0)
+    assert link.receive(2, 0.0) == [1]
+    assert link.receive(3, 0.045) == []
+    assert link.receive(4, 0.051) == [1]
 
 
 def test_before_the_round_trip_is_known_some_patience_is_assumed() -> None:
     link = Link(round_trip_s=None)
     link.receive(0, 0.0)
     assert link.receive(2, 0.0) == [1]
+    assert link.receive(2, 0.03) == [1]
     assert link.receive(3, UNKNOWN_ROUND_TRIP_S) == []
     assert link.receive(4, UNKNOWN_ROUND_TRIP_S + 0.03) == [1]
 
