@@ -14,7 +14,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +42,9 @@ def free_port() -> int:
 class Program:
     """One `callagent` process; its output goes to a log file that a failing test shows."""
 
-    def __init__(self, name: str, arguments: list[str], folder: Path) -> None:
-        self._command = [sys.executable, "-m", "callagent", *arguments]
+    def __init__(self, name: str, arguments: list[str], folder: Path, within: Sequence[str] = ()) -> None:
+        """`within`: a command that runs another, such as `ip netns exec NAME`."""
+        self._command = [*within, sys.executable, "-m", "callagent", *arguments]
         self.log = folder / f"{name}.log"
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -82,8 +83,9 @@ class Program:
 class Service:
     """The call service on ports of its own, with its storage in a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
         self.folder = folder
+        self.host = host
         self.https_port, self.http_port = free_port(), free_port()
         self.config = folder / "server.yaml"
         self.config.write_text(
@@ -91,7 +93,7 @@ class Service:
                 {
                     "listen": {
                         "https": {"host": "0.0.0.0", "port": self.https_port},
-                        "http": {"host": "127.0.0.1", "port": self.http_port},
+                        "http": {"host": host, "port": self.http_port},
                     },
                     "storage": {"directory": str(folder / "storage")},
                 }
@@ -103,7 +105,7 @@ class Service:
 
     @property
     def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        return f"http://{self.host}:{self.http_port}"
 
     async def start(self) -> None:
         self.program.launch()
@@ -136,7 +138,17 @@ class Service:
 class Kiosk:
     """An agent on virtual devices that record what they are given."""
 
-    def __init__(self, user: str, usersig: str, service_url: str, folder: Path, **sections: Any) -> None:
+    def __init__(
+        self,
+        user: str,
+        usersig: str,
+        service_url: str,
+        folder: Path,
+        *,
+        within: Sequence[str] = (),
+        **sections: Any,
+    ) -> None:
+        """`within`: see `Program`."""
         self.user = user
         self.folder = folder / user
         self.folder.mkdir()
@@ -158,7 +170,7 @@ class Kiosk:
             config[name] = config.get(name, {}) | section
         self.config = self.folder / "callagent.yaml"
         self.config.write_text(yaml.safe_dump(config))
-        self.program = Program("agent", ["run", "-c", str(self.config)], self.folder)
+        self.program = Program("agent", ["run", "-c", str(self.config)], self.folder, within)
 
     async def start(self) -> None:
         self.program.launch()

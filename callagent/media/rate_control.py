@@ -12,12 +12,15 @@ _INCREASE = 1.05
 
 
 class PeerRate:
-    """What one peer's way carries: by loss (draft-ietf-rmcat-gcc-02, section 6) and its own estimate."""
+    """What one peer's way carries: its own estimate and, where that knows nothing of loss, by loss
+    (draft-ietf-rmcat-gcc-02, section 6).
+    """
 
     def __init__(self, min_bps: int, max_bps: int) -> None:
         self._min_bps, self._max_bps = min_bps, max_bps
         self._by_loss = float(max_bps)
         self._available: int | None = None
+        self._loss_counted = False
 
     @property
     def bps(self) -> int:
@@ -27,8 +30,10 @@ class PeerRate:
     def report(self, report: NetworkReport) -> None:
         if report.available_bps is not None:
             self._available = report.available_bps
+        if report.loss_counted:
+            self._loss_counted, self._by_loss = True, float(self._max_bps)
         loss = report.fraction_lost
-        if loss is None:
+        if loss is None or self._loss_counted:
             return
         if loss > _HIGH_LOSS:
             self._by_loss = max(self._min_bps, self._by_loss * (1 - 0.5 * min(loss, 1.0)))

@@ -44,6 +44,8 @@ class NetworkReport:
     fraction_lost: float | None = None
     """0.0 to 1.0 since the last report."""
     round_trip_s: float | None = None
+    loss_counted: bool = False
+    """Whether `available_bps` allows for loss, as our own congestion control does and REMB does not."""
 
 
 class EncodedSink(Protocol):

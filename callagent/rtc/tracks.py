@@ -141,7 +141,7 @@ class SessionTracks:
     def on_available(self, bps: int) -> None:
         """What the way carries besides sound, as the congestion control has it."""
         if "video" in self._outgoing:
-            self._outgoing["video"].on_report(NetworkReport(available_bps=bps))
+            self._outgoing["video"].on_report(NetworkReport(available_bps=bps, loss_counted=True))
 
     def stop_sending(self) -> None:
         """Leave the streams, so that nothing is encoded for a dead connection. Idempotent."""
