@@ -81,7 +81,7 @@ def speaker_maker(
     def make(choice: Choice) -> AudioOutput:
         if device == VIRTUAL:
             return VirtualSpeaker(record=config.virtual.record)
-        settings = SoundSettings(config.level, config.controls, config.period_ms, config.buffer_ms)
+        settings = SoundSettings(config.level, config.controls, config.period_ms, config.card_buffer_ms)
         return nodes.speaker(choice.device, settings)
 
     return make

@@ -67,7 +67,8 @@ class Studio:
         self.tracer = LatencyTracer()
         self.camera = CameraSlot()
         self.processing = SoundProcessing(_processing_settings(config.audio))
-        self.microphone = MicrophoneSlot(processing=self.processing)
+        period_s = config.microphone.period_ms / 1000
+        self.microphone = MicrophoneSlot(period_s=period_s, processing=self.processing)
         self.speaker = SpeakerSlot(processing=self.processing)
         self.speaker.volume = config.speaker.volume
         ring_device = config.sound.ring.device

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which microphone and which speaker."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
-from callagent.config.base import FilePath, Section, Switch, Text
+from callagent.config.base import FilePath, Section, Switch, Text, key_error
 from callagent.config.camera import Controls
 from callagent.config.selectors import DeviceSelector
 
@@ -31,6 +31,8 @@ SoundDevice = Annotated[
 
 Period = Annotated[int, Field(ge=10, le=60, multiple_of=10)]
 """Milliseconds."""
+
+_BUFFER_MS = 40
 
 
 class VirtualMicrophoneConfig(Section):
@@ -65,8 +67,21 @@ class SpeakerConfig(Section):
     """Of the card's own playback control, set at each plug; None: the hardware profile's, else as it is."""
     controls: Controls = {}
     period_ms: Period = 10
-    buffer_ms: Annotated[int, Field(ge=20, le=500)] = 40
-    """Of the card: what a slow machine may be late without a gap, and so much more delay."""
+    buffer_ms: Annotated[int, Field(ge=20, le=500)] | None = None
+    """Of the card: what a slow machine may be late without a gap, and so much more delay. At least two
+    periods; None: 40 ms, or two periods where that is more.
+    """
     keep_open: Switch = False
     """Also while nothing sounds: for amplifiers that click when the card opens, or need long to wake."""
     virtual: VirtualSpeakerConfig = VirtualSpeakerConfig()
+
+    @property
+    def card_buffer_ms(self) -> int:
+        """`buffer_ms`, or what stands for None."""
+        return max(_BUFFER_MS, 2 * self.period_ms) if self.buffer_ms is None else self.buffer_ms
+
+    @model_validator(mode="after")
+    def _holds_two_periods(self) -> Self:
+        if self.card_buffer_ms < 2 * self.period_ms:
+            raise key_error("buffer_ms", f"must be at least two periods (period_ms), {2 * self.period_ms}")
+        return self

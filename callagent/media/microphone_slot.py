@@ -14,8 +14,8 @@ from callagent.media.subscribers import Subscribers
 from callagent.media.tenancy import Tenancy
 from callagent.ports import AudioFrame, AudioSink, AudioSource, Clock, SourceState
 
-_PATIENCE_S = 0.06
-"""How late a live microphone's sound may come before silence takes its place."""
+_PATIENCE_S = 0.05
+"""How late a live microphone's sound may come, beyond its period, before silence takes its place."""
 _DRIFT = 0.002
 """Share of the difference between the card's clock and ours that is forgiven with every frame."""
 
@@ -29,8 +29,16 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
     With `processing` live sound takes the way through it, and comes on its thread.
     """
 
-    def __init__(self, *, processing: SoundProcessing | None = None, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        period_s: float = FRAME_S,
+        processing: SoundProcessing | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """`period_s`: how much sound comes at once."""
         super().__init__("microphone", "sound", (MIC_START_FAIL, NO_MICROPHONE), clock)
+        self._patience_live_s = period_s + _PATIENCE_S
         self._processing = processing
         self._subscribers: Subscribers[AudioFrame] = Subscribers()
         self._muted = False
@@ -87,14 +95,14 @@ class MicrophoneSlot(DeviceSlot[AudioSource]):
                 return
             now = self._clock.now()
             first = self._gave(now)
-            if self._position <= now + _PATIENCE_S:
+            if self._position <= now + self._patience_live_s:
                 self._deliver(SILENCE if self._muted else frame.samples, frame.capture_time)
                 self._position += (now - self._position) * _DRIFT
         if first:
             self._changed()
 
     def _fill(self, now: float) -> float:
-        patience = _PATIENCE_S if self._state is SourceState.LIVE else 0.0
+        patience = self._patience_live_s if self._state is SourceState.LIVE else 0.0
         if now - self._position >= FRAME_S + patience:
             for _ in range(min(int((now - self._position) / FRAME_S), 100)):
                 self._deliver(SILENCE, self._position)

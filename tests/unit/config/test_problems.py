@@ -62,6 +62,10 @@ def fits(message: str, expected: str) -> bool:
         ),
         ("camera: 5", "2:9: camera: must be a mapping of keys to values, not 5"),
         ("speaker: {volume: 101}", "2:19: speaker.volume: must be a whole number from 0 to 100, not 101"),
+        (
+            "speaker: {period_ms: 40, buffer_ms: 60}",
+            "2:37: speaker.buffer_ms: must be at least two periods (period_ms), 80",
+        ),
         ("video: {codecs: [H265]}", "2:18: video.codecs.0: must be one of H264, VP8, not 'H265'"),
         ("video: {codecs: H264}", "2:17: video.codecs: must be a list of 1 to 2 of H264, VP8, not 'H264'"),
         ("video: {codecs: [VP8, VP8]}", "2:17: video.codecs: names a codec twice"),
