@@ -9,6 +9,11 @@ _MOST = 10
 """So many times its length a deadline may take, however late this process is."""
 
 
+async def own_sleep(seconds: float) -> None:
+    """Until this process had so much time to itself, or ten times as much has passed."""
+    await comes_within(asyncio.get_running_loop().create_future(), seconds)
+
+
 async def comes_within(answer: asyncio.Future[Any], seconds: float) -> bool:
     """Whether it is done in that time; it is not cancelled.
 

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from callagent.call.backoff import Backoff
 from callagent.call.checks import known_code
 from callagent.call.connection import Connection, ConnectionLost, Ending, OnReply, unreachable
+from callagent.call.own_time import own_sleep
 from callagent.call.signalling_types import SignallingListener, SignallingSettings
 from callagent.ports import Clock, MonotonicClock
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -283,11 +284,12 @@ class SignallingClient:
         self._opening = hello
         self.last_error = ""
         self._open_when_replayed()
-        replay = asyncio.get_running_loop().call_later(hello.ping_reply, self._replay_overdue, connection)
+        replay = asyncio.create_task(self._expect_replay(connection, hello.ping_reply), name="replay")
         try:
             return await connection.run(hello)
         finally:
             replay.cancel()
+            await asyncio.gather(replay, return_exceptions=True)
 
     def _open_when_replayed(self) -> None:
         hello = self._opening
@@ -296,7 +298,8 @@ class SignallingClient:
             self._broken_resumes = 0
             self._listener.on_session(hello)
 
-    def _replay_overdue(self, connection: Connection) -> None:
+    async def _expect_replay(self, connection: Connection, seconds: float) -> None:
+        await own_sleep(seconds)
         if self._opening is not None and self._connection is connection:
             self._break_resume(connection, "the service did not replay the missed events")
 
