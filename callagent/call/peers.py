@@ -116,13 +116,24 @@ class MediaPeers:
         self._call_id, self._epoch = "", 0
 
     def set_online(self, online: bool) -> None:
-        """Whether the service can be asked. What failed while it could not is asked for at once."""
-        self._online = online
-        if online and self._unasked is not None:
-            link, reason = self._unasked
-            self._unasked = None
-            if self._is_current(link):
-                self._ask_for_epoch(link, reason, 0.0)
+        """Whether the service can be asked. What failed while it could not is asked for at once.
+
+        So is what was being negotiated: words of either side are lost then, and each would wait for the
+        other's until its deadline.
+        """
+        came_back, self._online = online and not self._online, online
+        if not came_back:
+            return
+        unasked, self._unasked = self._unasked, None
+        if unasked is not None and self._is_current(unasked[0]):
+            link, reason = unasked
+        else:
+            unconnected = next((link for link in self._links.values() if not link.connected), None)
+            if unconnected is None:
+                return
+            link, reason = unconnected, "the service was away while it was negotiated"
+        self._stop_asking()
+        self._ask_for_epoch(link, reason, 0.0)
 
     def addresses_lost(self, lost: frozenset[str]) -> None:
         """The machine no longer has these: what was sent from one is dead, nobody need wait for that."""

@@ -34,6 +34,10 @@ LONGEST_KICKED_PAUSE_S = 900.0
 STABLE_S = 5.0
 """A connection that lived this long starts the back-off anew."""
 CONNECT_S = 10.0
+CALL_PAUSE_S, CALL_CONNECT_S = 1.0, 3.0
+"""The longest of both while a call waits: a request that the network swallowed is repeated by TCP only
+after one, three and seven seconds.
+"""
 POKE_GAP_S = 1.0
 """A poke does not break off an attempt younger than this; it comes into force then."""
 
@@ -166,7 +170,8 @@ class SignallingClient:
                 elif not self._poked.is_set():
                     if self._clock.now() - self._attempt_began >= STABLE_S:
                         self._backoff.reset()
-                    await self._pause(self._backoff.next())
+                    pause_s = self._backoff.next()
+                    await self._pause(min(pause_s, CALL_PAUSE_S) if self._in_call else pause_s)
         finally:
             if self._shared_session is None:
                 await session.close()
@@ -214,7 +219,7 @@ class SignallingClient:
         try:
             usersig = await self._settings.credentials.usersig(rejected=self._rejected)
             self._rejected = False
-            async with asyncio.timeout(CONNECT_S):
+            async with asyncio.timeout(CALL_CONNECT_S if self._in_call else CONNECT_S):
                 ws = await session.ws_connect(
                     _signal_url(self._settings.url),
                     ssl=self._settings.ssl_context or True,

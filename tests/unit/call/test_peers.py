@@ -351,12 +351,23 @@ async def test_what_fails_while_the_service_is_away_is_asked_for_when_it_is_back
     assert bench.desk.dead.empty(), "once"
 
 
-async def test_nothing_is_asked_for_a_connection_that_is_of_the_past(bench: Bench) -> None:
+async def test_what_is_negotiated_while_the_service_is_away_is_made_anew(bench: Bench) -> None:
+    """The other side offered into the void: it would wait eight seconds for an answer."""
     session = await bench.start_connected()
     bench.peers.set_online(False)
     session.become(MediaSessionState.FAILED)
     await asyncio.sleep(0.01)
-    bench.peers.start(plan(2, HIGH), LOW)
+    bench.peers.start(plan(2, LOW), HIGH)
+    bench.peers.set_online(True)
+    peer, reason = await bench.dead()
+    assert (peer.epoch, reason) == (2, "the service was away while it was negotiated")
+    assert bench.desk.dead.empty(), "once"
+
+
+async def test_a_connection_that_outlived_the_services_absence_is_left_alone(bench: Bench) -> None:
+    await bench.start_connected()
+    bench.peers.set_online(False)
+    bench.peers.set_online(True)
     bench.peers.set_online(True)
     await asyncio.sleep(0.01)
     assert bench.desk.dead.empty()
