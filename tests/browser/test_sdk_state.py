@@ -138,3 +138,35 @@ async def test_events_that_overtake_the_reply_are_not_lost(
         }"""
     )
     assert emitted == ["idle", "onUserLineBusy", "onCallNotConnected"]
+
+
+_NEGOTIATION = """
+async () => {
+  const { CallMedia } = await import("/sdk/media.js");
+  const asked = [];
+  const media = new CallMedia({
+    self: { userId: "a", sessionId: "1" },
+    local: { track: () => null },
+    videoCodecs: ["H264", "VP8"],
+    send: () => {},
+  });
+  media.addEventListener("renegotiate", ({ detail }) => asked.push(detail.epoch));
+  media.serviceIsBack();
+  media.plan({ epoch: 2, peers: [{ userId: "b", sessionId: "2" }] });
+  media.serviceIsBack();
+  media.serviceIsBack();
+  media.plan({ epoch: 3, peers: [{ userId: "b", sessionId: "2" }] });
+  media.serviceIsBack();
+  media.close();
+  return asked;
+}
+"""
+
+
+async def test_what_was_negotiated_while_the_service_was_away_is_made_anew(
+    browser: Chromium, service: RunningService
+) -> None:
+    """Once for each epoch, and never without a connection that waits."""
+    page = await browser.page()
+    await page.goto(service.url)
+    assert await page.evaluate(_NEGOTIATION) == [2, 3]

@@ -208,6 +208,7 @@ export class CallEngine extends EventTarget {
     listen(this.#signalling, "connection", ({ state }) => this.#emit("onConnectionChange", { state }));
     listen(this.#signalling, "session", this.#onSession);
     listen(this.#signalling, "event", this.#onEvent);
+    listen(this.#signalling, "caughtUp", () => this.#media?.serviceIsBack());
     listen(this.#signalling, "media", ({ sender, media }) => {
       if (media.callId === this.#state.callId) this.#media?.receive(sender, media);
     });

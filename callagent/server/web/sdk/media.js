@@ -81,6 +81,17 @@ export class CallMedia extends EventTarget {
     link?.pc.handle(media);
   }
 
+  /**
+   * The service could not be reached for a while: words of either side are lost then, and in a negotiation
+   * each would wait for the other's.
+   */
+  serviceIsBack() {
+    for (const link of this.#links) {
+      const waits = link.pc.epoch === this.#epoch && link.pc.connectionState !== "connected";
+      if (waits) this.#renegotiate(link, "the service was away while it was negotiated");
+    }
+  }
+
   /** Send another track, or nothing, to everybody. */
   replaceTrack(kind, track) {
     for (const { pc } of this.#links) pc.replaceTrack(kind, track);

@@ -8,6 +8,7 @@
  * Dispatches (CustomEvent, `detail` in braces):
  * - `connection` {state}: "closed" | "connecting" | "online" | "reconnecting"
  * - `session` {hello, resumed}: after each successful hello
+ * - `caughtUp` {}: what was missed while the session was away has been handed on
  * - `event` {name, time, data}: a durable event of the service
  * - `media` {sender, media}, `commandAnswer` {sender, answer}, `presence` {...}: of the moment
  * - `ended` {error}: the service will not have this session any more; no reconnect follows
@@ -41,6 +42,8 @@ export class Signalling extends EventTarget {
   #session = null;
   #timing = { idleMs: 10000, callMs: 3000, replyMs: 3000, silenceMs: 30000 };
   #lastSeq = 0;
+  /** What the service had told by the last resume; null once all of it is here. */
+  #resumedTo = null;
   #nextId = 1;
   #pending = new Map();
   #held = [];
@@ -188,6 +191,8 @@ export class Signalling extends EventTarget {
     this.#setState("online");
     this.#schedulePing();
     this.#tell("session", { hello: data, resumed });
+    this.#resumedTo = resumed ? data.seq : null;
+    this.#tellCaughtUp();
     first?.resolve(data);
     for (const entry of this.#held.splice(0)) this.#transmit(entry);
   }
@@ -239,6 +244,13 @@ export class Signalling extends EventTarget {
     }
     this.#lastSeq = seq;
     this.#tell("event", { name: event, time, data });
+    this.#tellCaughtUp();
+  }
+
+  #tellCaughtUp() {
+    if (this.#resumedTo === null || this.#lastSeq < this.#resumedTo) return;
+    this.#resumedTo = null;
+    this.#tell("caughtUp", {});
   }
 
   #onBye({ code, message }) {
