@@ -45,20 +45,22 @@ lab: $(VENV)/installed-test | packages-lab
 benchmark: $(VENV)/installed-test
 	$(MALLOC) $(BIN)/python -m benchmarks $(ARGS)
 
-long: $(VENV)/installed-test
+long: $(VENV)/installed-test | packages-lab packages-bench
 	$(MALLOC) $(BIN)/python -m benchmarks.long
 
 clean:
 	rm -rf $(VENV)
 
 # The packages are looked at every time: somebody may have removed one. It takes 0.1 s.
-.PHONY: packages-run packages-test packages-lab
+.PHONY: packages-run packages-test packages-lab packages-bench
 packages-run:
 	@.ci/packages run
 packages-test:
 	@.ci/packages test
 packages-lab:
 	@.ci/packages lab
+packages-bench:
+	@.ci/packages bench
 
 $(VENV)/created: | packages-run
 	@if [ -e $(VENV) ] && ! $(BIN)/python -c 'import sys; sys.exit(not sys.base_prefix == "/usr")' 2>/dev/null; then rm -rf $(VENV); fi

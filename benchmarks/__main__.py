@@ -5,16 +5,33 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from benchmarks import audio_network, echo, encoders, hotplug, laboratory, loopback
+from benchmarks import (
+    audio_network,
+    echo,
+    encoders,
+    fanout,
+    hotplug,
+    idle,
+    laboratory,
+    loopback,
+    setup,
+    soak,
+    weaknet,
+)
 from benchmarks.report import Report
 
 BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "audio": echo.run,
     "audio_network": audio_network.run,
     "encoders": encoders.run,
+    "fanout": fanout.run,
     "hotplug": hotplug.run,
+    "idle": idle.run,
     "laboratory": laboratory.run,
     "loopback": loopback.run,
+    "setup": setup.run,
+    "soak": soak.run,
+    "weaknet": weaknet.run,
 }
 
 

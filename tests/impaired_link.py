@@ -24,7 +24,7 @@ class Way:
     rate_bps: float | None = None
     queue_bytes: float = 40_000
     """In front of the rate; what finds it full is dropped."""
-    random: random.Random = field(default_factory=lambda: random.Random(1))
+    chance: random.Random = field(default_factory=lambda: random.Random(1))
     passed_bytes: int = 0
     waits: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=_WAITS))
     """When each datagram came, and how long it had to queue, in seconds."""
@@ -40,10 +40,10 @@ class Way:
             self._free_at = begin + size * 8 / self.rate_bps
             wait_s = self._free_at - now
             self.waits.append((now, wait_s))
-        if self.random.random() < self.loss:
+        if self.chance.random() < self.loss:
             return None
         self.passed_bytes += size
-        jitter_s = self.random.uniform(-self.jitter_s, self.jitter_s)
+        jitter_s = self.chance.uniform(-self.jitter_s, self.jitter_s)
         return max(0.0, wait_s + self.delay_s + jitter_s)
 
 

@@ -83,9 +83,9 @@ class Program:
 class Service:
     """The call service on ports of its own, with its storage in a folder."""
 
-    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+    def __init__(self, folder: Path, host: str = "127.0.0.1", **sections: Any) -> None:
+        """`host` is what plain HTTP listens at; `sections` are further ones of the configuration."""
         self.folder = folder
-        self.host = host
         self.https_port, self.http_port = free_port(), free_port()
         self.config = folder / "server.yaml"
         self.config.write_text(
@@ -96,6 +96,7 @@ class Service:
                         "http": {"host": host, "port": self.http_port},
                     },
                     "storage": {"directory": str(folder / "storage")},
+                    **sections,
                 }
             )
         )
@@ -105,7 +106,7 @@ class Service:
 
     @property
     def http_url(self) -> str:
-        return f"http://{self.host}:{self.http_port}"
+        return f"http://127.0.0.1:{self.http_port}"
 
     async def start(self) -> None:
         self.program.launch()

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,7 +109,7 @@ async def test_a_second_agent_on_the_same_socket_says_so(service: Service) -> No
 
 async def test_no_devices_at_all_prevent_no_call(service: Service) -> None:
     """Behaviour.md, what users hit, 1: no camera must not make a call fail."""
-    none = {
+    none: dict[str, Any] = {
         "camera": {"device": [{"path": "/dev/v4l/by-id/usb-none"}]},
         "microphone": {"device": "none"},
         "speaker": {"device": "none"},

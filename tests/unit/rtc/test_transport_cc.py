@@ -121,7 +121,8 @@ async def test_probes_find_a_wide_way_though_little_is_sent() -> None:
         await reached(b.video(answerer), 5)
         await eventually(lambda: offerer._congestion.controller.target_bps > 1_000_000)
         reports = [r.available_bps for _, r in a.local.streams[Codec.H264].reports if r.available_bps]
-        assert reports[0] == 300_000
+        # All of it but for the sound.
+        assert 250_000 < reports[0] <= 300_000
         await eventually(
             lambda: any((r.available_bps or 0) > 900_000 for _, r in a.local.streams[Codec.H264].reports)
         )

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad networks, H.264, 1280x720 at 30 pictures a second: ours and stock aiortc.
+
+Losses, a way that gets narrow and wide again, one narrow way among four, an outage of ten seconds. The
+network is a relay of datagrams in the process of both ends (outage: name spaces). Every run is a process of
+its own; the peers take turns; figures are medians over the runs. Stock aiortc encodes for each peer by
+itself and makes no new connection after an outage: in the last two there is no peer.
+"""
+
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+from benchmarks import outage
+from benchmarks.report import Figure, Report
+
+PEERS = ("ours", "aiortc")
+LOSSY = (
+    ("frozen_percent", "frozen (W3C freezeCount rule)", "% of the time", 2.0),
+    ("longest_gap_ms", "longest gap between pictures", "ms", None),
+    ("added_p50_ms", "added delay p50", "ms", None),
+    ("added_p95_ms", "added delay p95", "ms", 250.0),
+    ("fps", "pictures per second", "1/s", None),
+    ("bitrate_kbps", "bitrate", "kbit/s", None),
+)
+NARROW = (
+    ("adapted_s", "last picture later than 300 ms after", "s", 5.0),
+    ("adapted_p95_ms", "latency p95 from then on", "ms", 300.0),
+    ("adapted_fps", "pictures per second from then on", "1/s", None),
+    ("adapted_width", "width from then on", "pixels", None),
+    ("regained_s", "full quality after the way is wide again", "s", 15.0),
+)
+PREFIX = {"lossy": "5 % loss, 100 ms round trip, 20 ms jitter", "narrow": "2 Mbit/s to 400 kbit/s"}
+OUTAGES = 6
+
+Results = dict[tuple[str, str], list[dict[str, float]]]
+
+
+def run(short: bool) -> Report:
+    """Short: one run of a quarter of the length each, of losses and of the narrow way only."""
+    rounds, factor = (1, 0.25) if short else (3, 1.0)
+    results: Results = {}
+    for round_ in range(rounds):
+        for scenario in ("lossy", "narrow"):
+            for peer in PEERS:
+                print(f"round {round_ + 1} of {rounds}: {scenario}, {peer}", file=sys.stderr)
+                found = _run("weaknet_peer", peer, scenario, str(factor))
+                results.setdefault((scenario, peer), []).append(found)
+    figures = [*_figures(results, "lossy", LOSSY), *_figures(results, "narrow", NARROW)]
+    if not short:
+        figures += _one_of_four([_run("weaknet_four", "1") for _ in range(rounds)])
+        figures += _outages()
+    return Report("weaknet", figures)
+
+
+def _figures(
+    results: Results, scenario: str, rows: tuple[tuple[str, str, str, float | None], ...]
+) -> list[Figure]:
+    figures = []
+    for key, name, unit, target in rows:
+        ours, stock = (statistics.median(found[key] for found in results[scenario, peer]) for peer in PEERS)
+        figures.append(Figure(f"{PREFIX[scenario]}: {name}", unit, ours, {"aiortc": stock}, target))
+    return figures
+
+
+def _one_of_four(runs: list[dict[str, float]]) -> list[Figure]:
+    name = "one of four capped at 300 kbit/s: "
+    lost = statistics.median(found["lost_percent"] for found in runs)
+    pictures = statistics.median(found["lost_pictures_percent"] for found in runs)
+    capped = statistics.median(found["capped_fps"] for found in runs)
+    return [
+        Figure(f"{name}what the others lose of their bitrate, the worst", "%", lost, target=10.0),
+        Figure(f"{name}of their pictures, the worst", "%", pictures, target=10.0),
+        Figure(f"{name}pictures per second of the capped one", "1/s", capped),
+    ]
+
+
+def _outages() -> list[Figure]:
+    if os.geteuid() != 0:
+        raise PermissionError("network name spaces take root")
+    figures = []
+    for relayed, where in ((False, ""), (True, ", behind a relay")):
+        times = asyncio.run(outage.measure(OUTAGES, relayed=relayed))
+        name = f"outage of 10 s with a new address{where}: both see again after"
+        figures.append(Figure(f"{name}, p50", "s", statistics.median(times)))
+        figures.append(Figure(f"{name}, worst of {len(times)}", "s", max(times), target=3.0))
+    return figures
+
+
+def _run(module: str, *arguments: str) -> dict[str, float]:
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=240).stdout
+    figures: dict[str, float] = json.loads(output)
+    return figures
