@@ -96,7 +96,7 @@ class CongestionController:
 
     def on_feedback(self, feedback: TransportFeedback, now: float) -> None:
         """A message of the receiver; what it tells a second time changes nothing."""
-        results = self._history.results(feedback)
+        results = self._history.results(feedback, now)
         if not results:
             return
         self._heard_at = now
@@ -117,7 +117,8 @@ class CongestionController:
             self._queue.on_overuse(now)
         elif usage is Usage.NORMAL:
             usage = self._queue.usage(now)
-        self._loss.update(results, self._target_bps, now)
+        # Not what is left of it while a queue is drained: that says nothing of what the way carries.
+        self._loss.update(results, self._allowed_bps, now)
         probed = self._probing.on_results(results)
         if probed is not None and probed.carried_bps is not None:
             self._on_probed(probed.carried_bps, now, filled=probed.filled)

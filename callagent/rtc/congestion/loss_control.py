@@ -32,8 +32,8 @@ class LossControl:
         total = sum(packets for _, packets, _ in self._told)
         return sum(lost for _, _, lost in self._told) / total if total >= _MIN_PACKETS else None
 
-    def update(self, results: Iterable[PacketResult], target_bps: float, now: float) -> None:
-        """What a message told; `target_bps` is what is allowed now."""
+    def update(self, results: Iterable[PacketResult], allowed_bps: float, now: float) -> None:
+        """What a message told; `allowed_bps` is what may be sent now."""
         # What left before the last decrease has had its say.
         arrived = [each.arrived_at is not None for each in results if each.sent.sent_at > self._decreased_at]
         self._told.append((now, len(arrived), arrived.count(False)))
@@ -46,7 +46,7 @@ class LossControl:
         if total < _MIN_PACKETS:
             return
         if missing - _CONFIDENCE * math.sqrt(missing) > HIGH_LOSS * total:
-            fallen = min(self.bps, target_bps) * (1 - 0.5 * missing / total)
+            fallen = min(self.bps, allowed_bps) * (1 - 0.5 * missing / total)
             self.bps = max(fallen, self._min_bps)
             self._decreased_at = now
             self._told.clear()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a sender remembers of its packets until their receiver has told of them."""
 
+import math
 from dataclasses import dataclass
 
 from callagent.rtc.congestion.transport_feedback import (
@@ -12,6 +13,8 @@ from callagent.rtc.congestion.transport_feedback import (
 from callagent.rtc.unwrapping import Unwrapper
 
 KEPT_S = 10.0
+OVERTAKEN_S = 0.1
+"""A packet that was told missing may still be told arrived for so long: others had only overtaken it."""
 MAX_PACKETS = 20_000
 
 
@@ -41,7 +44,8 @@ class SentHistory:
 
     def __init__(self) -> None:
         self._packets: dict[int, SentPacket] = {}
-        self._lost: set[int] = set()
+        self._missing: dict[int, float] = {}
+        """When each was first told missing; infinity once it counts as lost."""
         self._sequences = Unwrapper(16)
         self._references = Unwrapper(REFERENCE_BITS)
         self._last = 0
@@ -53,12 +57,13 @@ class SentHistory:
         self._packets[unwrapped] = SentPacket(unwrapped, size, now, probe)
         for oldest in self._outdated(now):
             del self._packets[oldest]
-            self._lost.discard(oldest)
+            self._missing.pop(oldest, None)
 
-    def results(self, feedback: TransportFeedback) -> list[PacketResult]:
-        """The packets a message newly tells of, in the order of sending; each arrives or is lost once.
+    def results(self, feedback: TransportFeedback, now: float) -> list[PacketResult]:
+        """What a message newly tells of: arrivals in the order of sending, then losses.
 
-        A packet told lost may still be told arrived by a later message.
+        A packet is lost when it was told missing and not told arrived within `OVERTAKEN_S`; it may still
+        be told arrived after that.
         """
         # The message tells of the past: the nearest number that is not ahead of what was sent.
         first = self._last - ((self._last - feedback.base_sequence) & 0xFFFF)
@@ -70,11 +75,14 @@ class SentHistory:
                 continue
             if ticks is not None:
                 del self._packets[sequence]
-                self._lost.discard(sequence)
+                self._missing.pop(sequence, None)
                 results.append(PacketResult(packet, reference_s + ticks * TICK_S))
-            elif sequence not in self._lost:
-                self._lost.add(sequence)
-                results.append(PacketResult(packet, None))
+            else:
+                self._missing.setdefault(sequence, now)
+        for sequence, since in self._missing.items():
+            if since <= now - OVERTAKEN_S:
+                self._missing[sequence] = math.inf
+                results.append(PacketResult(self._packets[sequence], None))
         return results
 
     def _outdated(self, now: float) -> list[int]:

@@ -95,6 +95,13 @@ def test_jitter_without_queue_does_not_starve(reorders: bool) -> None:
     assert targets(one, 5, 20) >= 0.8 * 1e6
 
 
+def test_packets_that_overtake_each_other_are_not_taken_for_lost() -> None:
+    link, one = Link(10e6, jitter_s=0.04, reorders=True), sender(media_max_bps=1.5e6)
+    run(link, [one], 30)
+    assert one.controller.fraction_lost == 0.0
+    assert targets(one, 5, 30) >= 1.5e6
+
+
 def test_little_to_send_on_a_wide_way_keeps_a_high_estimate() -> None:
     link, one = Link(10e6), sender(media_max_bps=1e6)
     run(link, [one], 20)

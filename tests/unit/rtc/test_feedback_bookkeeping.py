@@ -117,7 +117,7 @@ def test_what_was_sent_is_found_again_past_every_wrap() -> None:
             arrivals.add(sequence, MEDIA, 500, now + ahead_s + 0.05)
         if count % 8 == 7:
             for message in arrivals.take(now + ahead_s):
-                for result in history.results(parse_feedback(message.serialize())):
+                for result in history.results(parse_feedback(message.serialize()), now):
                     if result.arrived_at is None:
                         heard_lost += 1
                     else:
@@ -133,15 +133,27 @@ def test_what_is_told_twice_counts_once() -> None:
     for sequence in range(4):
         history.add(sequence, 500, 1.0)
     message = TransportFeedback(SENDER, MEDIA, 0, 0, 0, (1, None, 2))
-    first = history.results(message)
-    assert [result.arrived_at is None for result in first] == [False, True, False]
-    assert history.results(message) == []
-    (late,) = history.results(TransportFeedback(SENDER, MEDIA, 1, 0, 1, (9,)))
+    arrived = history.results(message, 1.1)
+    assert [result.sent.sequence for result in arrived] == [0, 2]
+    (lost,) = history.results(message, 1.3)
+    assert (lost.sent.sequence, lost.arrived_at) == (1, None)
+    assert history.results(message, 1.5) == []
+    (late,) = history.results(TransportFeedback(SENDER, MEDIA, 1, 0, 1, (9,)), 1.6)
     assert late.sent.sequence == 1
     assert late.arrived_at == pytest.approx(9 * TICK_S)
+
+
+def test_what_was_only_overtaken_is_not_lost() -> None:
+    history = SentHistory()
+    for sequence in range(4):
+        history.add(sequence, 500, 1.0)
+    assert len(history.results(TransportFeedback(SENDER, MEDIA, 0, 0, 0, (1, None, 2)), 1.1)) == 2
+    later = TransportFeedback(SENDER, MEDIA, 1, 0, 1, (3, None, 4))
+    assert [result.arrived_at is not None for result in history.results(later, 1.15)] == [True, True]
+    assert history.results(later, 2.0) == []
 
 
 def test_what_was_never_sent_is_not_found() -> None:
     history = SentHistory()
     history.add(100, 500, 1.0)
-    assert history.results(TransportFeedback(SENDER, MEDIA, 200, 0, 0, (1, 2, None))) == []
+    assert history.results(TransportFeedback(SENDER, MEDIA, 200, 0, 0, (1, 2, None)), 1.1) == []
