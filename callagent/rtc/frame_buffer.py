@@ -65,6 +65,11 @@ class FrameBuffer:
         self._blocked_at = 0
         self._asked_at: float | None = None
 
+    @property
+    def waits_for_key_frame(self) -> bool:
+        """Nothing of what came is the begin of one."""
+        return self._start is None
+
     def add(self, packet: MediaPacket) -> bool:
         """Take one packet, in any order, any number of times. True: ask the sender for a key frame."""
         sequence = self._unwrap(packet.sequence)

@@ -159,9 +159,13 @@ class IncomingVideo(_Incoming):
         now = self._clock.now()
         self._ssrc = packet.ssrc
         key = starts_key_frame(codec, packet.payload)
+        waited = self._buffer.waits_for_key_frame
         need_key = self._buffer.add(
             MediaPacket(packet.sequence_number, packet.timestamp, bool(packet.marker), data, key, now)
         )
+        if self._buffer.waits_for_key_frame and not waited:
+            # The gap was given up, and with it everything before the key frame that is asked for now.
+            self._missing.forget()
         while (frame := self._buffer.pop()) is not None:
             self._give(self._sink, _VIDEO_CODECS[codec], packet.ssrc, frame)
         if self._requests.want(now) if need_key else self._requests.due(now):

@@ -103,6 +103,10 @@ class MissingPackets:
             for number in [number for number in self._waiting if number < first]:
                 del self._waiting[number]
 
+    def forget(self) -> None:
+        """Nothing that is missing now is of use any more."""
+        self._waiting.clear()
+
     def _learn(self, came: _Missing, now: float) -> None:
         by_itself = came.asked_at is None or now - came.asked_at < _SOONEST * self._round_trip_s()
         self._overtaking.came(now - came.since if by_itself else 0.0)

@@ -8,6 +8,8 @@ LOSSY, CONGESTED = 0.02, 0.15
 LOSSY_S = 5.0
 """One report of a second's packets says little; so long a lossy way counts as such."""
 UNKNOWN_ROUND_TRIP_S = 0.1
+_QUEUED_S = 0.1
+"""A round trip so much longer than the shortest tells of a queue: its losses are congestion too."""
 _KEPT = 512
 
 
@@ -25,12 +27,15 @@ class Retransmissions:
         self._second: list[int] = []
         self._lossy_until = 0.0
         self._round_trip_s = UNKNOWN_ROUND_TRIP_S
+        self._shortest_s = float("inf")
 
     def report(self, report: NetworkReport) -> None:
         if report.round_trip_s is not None:
             self._round_trip_s = report.round_trip_s
+            self._shortest_s = min(self._shortest_s, report.round_trip_s)
         lost = report.fraction_lost
-        if lost is not None and lost > CONGESTED:
+        queued = self._round_trip_s > self._shortest_s + _QUEUED_S
+        if queued or (lost is not None and lost > CONGESTED):
             self._lossy_until = 0.0
         elif lost is not None and lost >= LOSSY:
             self._lossy_until = self._clock.now() + LOSSY_S

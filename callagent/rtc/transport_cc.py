@@ -16,7 +16,7 @@ from aiortc.sdp import MediaDescription, SessionDescription
 
 from callagent.ports import Clock
 from callagent.rtc import congestion_compat as compat
-from callagent.rtc.congestion.acknowledged import WindowRate
+from callagent.rtc.congestion.acknowledged import RecentRate
 from callagent.rtc.congestion.arrivals import Arrivals
 from callagent.rtc.congestion.controller import CongestionController
 from callagent.rtc.congestion.pacer import Paced, Pacer
@@ -58,12 +58,13 @@ class TransportCc:
     def __init__(
         self, controller: CongestionController, clock: Clock, on_available: Callable[[int], None]
     ) -> None:
-        """`on_available` hears, in bit/s, what the way carries besides sound."""
+        """`on_available` hears, in bit/s, what the way carries besides sound and what is sent again."""
         self.controller = controller
         self._clock = clock
         self._on_available = on_available
         self._pacer = Pacer(controller.pacing_bps, controller.burst_bytes)
-        self._sound = WindowRate()
+        self._sound = RecentRate()
+        self._resent = RecentRate()
         self._arrivals: Arrivals | None = None
         self._send: Callable[[bytes], Awaitable[None]] | None = None
         self._extension_id = 0
@@ -157,6 +158,8 @@ class TransportCc:
             return
         urgent = source == self._retransmission_ssrc
         self._pacer.put(packet, urgent=urgent)
+        if urgent:
+            self._resent.add(now, len(packet))
         if self._reported_bps is None:
             self._report()
         await self._leave_due()
@@ -243,7 +246,10 @@ class TransportCc:
     def _report(self) -> None:
         target = self.controller.target_bps
         self._pacer.set_pace(self.controller.pacing_bps, self.controller.burst_bytes)
-        available = max(target - int(self._sound.bps or 0), 0)
+        now = self._clock.now()
+        # What is sent again takes its part, but never most of it: pictures are what it is for.
+        resent = min(self._resent.bps(now), target / 2)
+        available = max(target - int(self._sound.bps(now) + resent), 0)
         reported = self._reported_bps
         if reported is None or abs(available - reported) > _REPORT_CHANGE * reported:
             self._reported_bps = available

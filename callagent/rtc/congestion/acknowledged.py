@@ -4,6 +4,7 @@
 from collections import deque
 
 WINDOW_S = 0.5
+RECENT_S = 1.0
 _MIN_SPAN_S = 0.2
 _ALLOWED_SHARE = 0.65
 """A sender below this share of its rate for long is limited by what it has to send."""
@@ -38,6 +39,24 @@ class WindowRate:
             return None
         # The oldest packet opens the span; what it carried was under way before it.
         return (self._bytes - size) * 8 / span
+
+
+class RecentRate:
+    """The rate over the last second, also when there was nothing in it."""
+
+    def __init__(self) -> None:
+        self._packets: deque[tuple[float, int]] = deque()
+        self._bytes = 0
+
+    def add(self, now: float, size: int) -> None:
+        self._packets.append((now, size))
+        self._bytes += size
+        self.bps(now)
+
+    def bps(self, now: float) -> float:
+        while self._packets and self._packets[0][0] < now - RECENT_S:
+            self._bytes -= self._packets.popleft()[1]
+        return self._bytes * 8 / RECENT_S
 
 
 class ApplicationLimit:

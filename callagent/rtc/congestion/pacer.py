@@ -10,6 +10,12 @@ STEP_S = 0.002
 """Packets this close together leave with one wake-up."""
 CATCH_UP_S = 0.005
 LONG_QUEUE_S = 0.1
+URGENT_S = 0.2
+"""No more retransmissions wait than leave in this time; a packet that is still missed is asked for again."""
+_AHEAD_BYTES = 3000
+"""So far retransmissions overtake pictures; beyond it they share the way, or a burst of losses would keep
+the key frame back that ends it.
+"""
 MAX_PACKETS = 2000
 MAX_PADDING = 224
 """Of one packet, in bytes; RTP tells it in one byte (RFC 3550 section 5.1), libwebrtc takes no more."""
@@ -35,7 +41,9 @@ class Pacer:
     def __init__(self, pacing_bps: float, burst_bytes: float) -> None:
         self._urgent: deque[bytes] = deque()
         self._pictures: deque[bytes] = deque()
-        self._queued_bytes = 0
+        self._queued_bytes = self._urgent_bytes = 0
+        self._ahead = 0
+        """By how many bytes retransmissions are ahead of the pictures that wait."""
         self._pacing_bps, self._burst_bytes = pacing_bps, burst_bytes
         self._debt = 0.0
         """Bytes ahead of the pace."""
@@ -62,10 +70,13 @@ class Pacer:
         """Queue a packet; `urgent` ones (retransmissions) overtake pictures."""
         queue = self._urgent if urgent else self._pictures
         if len(queue) >= MAX_PACKETS:
-            self._queued_bytes -= len(queue.popleft())
-            self.dropped += 1
+            self._drop(queue)
         queue.append(packet)
         self._queued_bytes += len(packet)
+        if urgent:
+            self._urgent_bytes += len(packet)
+            while len(queue) > 1 and self._urgent_bytes * 8 > URGENT_S * self._pacing_bps:
+                self._drop(queue)
 
     def passed(self, size: int, now: float) -> None:
         """A packet left without having been queued."""
@@ -117,9 +128,21 @@ class Pacer:
         return Paced(packet, padding, probe.number)
 
     def _pop(self) -> bytes:
-        packet = (self._urgent or self._pictures).popleft()
+        if self._urgent and (not self._pictures or self._ahead < _AHEAD_BYTES):
+            packet = self._urgent.popleft()
+            self._urgent_bytes -= len(packet)
+            self._ahead += len(packet) if self._pictures else 0
+        else:
+            packet = self._pictures.popleft()
+            self._ahead = max(0, self._ahead - len(packet))
         self._queued_bytes -= len(packet)
         return packet
+
+    def _drop(self, queue: deque[bytes]) -> None:
+        size = len(queue.popleft())
+        self._queued_bytes -= size
+        self._urgent_bytes -= size if queue is self._urgent else 0
+        self.dropped += 1
 
     def _settle(self, now: float) -> None:
         """Pay off the debt for the time gone by; nobody saves up beyond nothing."""
