@@ -17,6 +17,10 @@ UNSEEN_S = 0.03
 """Less than from one picture to the next, an unevenness that nobody sees is not worth waiting for."""
 SHRINK_PER_S = 0.05
 """Five per cent faster than life is not seen either."""
+SEEN_S = 0.1
+"""A delay so much longer than needed, as after a jam, may be seen to shrink: by the excess per second."""
+RECENT_S, RECENT_PICTURES = 1.2, 10
+"""Pictures that were all in time for so long say that what made the others late is over."""
 OUT_OF_STEP_S = 0.04
 """A picture may be so long before its sound. EBU R 37 allows 60 ms; the speaker's buffer delays sound by some
 40 ms more than is known here, the screen the picture by some 20.
@@ -31,7 +35,7 @@ class PlayoutDelay:
     A picture's way takes an unknown time, but the same for all but for what the
     network adds: against the quickest of the last seconds every other is late by
     so much. With retransmissions that lateness is a round trip, with jitter the
-    jitter. The delay follows its 92nd percentile up at once and down slowly.
+    jitter. The delay follows its 92nd percentile up at once and down slowly, but quickly after a jam.
     """
 
     def __init__(self) -> None:
@@ -73,6 +77,9 @@ class PlayoutDelay:
             self._ways.popleft()
         ways = sorted(way for _, way in self._ways)
         target_s = ways[int(SHARE_IN_TIME * (len(ways) - 1))] - ways[0]
+        recent = [way for at, way in self._ways if at > now - RECENT_S]
+        if len(recent) >= RECENT_PICTURES:
+            target_s = min(target_s, max(recent) - ways[0])
         if target_s < UNSEEN_S or len(ways) < LEAST_PICTURES:
             target_s = 0.0
         earliest = ways[0] + media_s
@@ -83,6 +90,7 @@ class PlayoutDelay:
         return self._due
 
     def _follow(self, target_s: float, now: float) -> None:
-        slowly = self._delay_s - SHRINK_PER_S * max(0.0, now - self._at)
+        rate = SHRINK_PER_S + max(0.0, self._delay_s - target_s - SEEN_S)
+        slowly = self._delay_s - rate * max(0.0, now - self._at)
         self._delay_s = max(target_s, slowly, 0.0)
         self._at = now
