@@ -57,7 +57,8 @@ class Adaptation:
     """From the bitrate there is to the picture it is spent on, without swinging.
 
     The bitrate alone follows within a step; only when it stays below half of what the step was made
-    for does the next one begin. A step up is taken once there has been plenty for a while.
+    for does the next one begin. The way up is taken once there has been plenty for a while, at once as far
+    as there is plenty for.
     """
 
     def __init__(self, priority: Priority, width: int, fps: int, full_bps: int) -> None:
@@ -87,7 +88,7 @@ class Adaptation:
         if self._low_since is not None and (share < _PLUNGE * enough or now - self._low_since >= _DOWN_S):
             self._go(self._sustained(share))
         elif self._high_since is not None and now - self._high_since >= _UP_S:
-            self._go(self._step - 1)
+            self._go(self._plentiful(share))
         return self.quality
 
     def _sustained(self, share: float) -> int:
@@ -96,6 +97,13 @@ class Adaptation:
             if share >= _ENOUGH * demand(self._ladder[step]):
                 return step
         return len(self._ladder) - 1
+
+    def _plentiful(self, share: float) -> int:
+        """The last step up that there is plenty for."""
+        step = self._step
+        while step > 0 and share >= _PLENTY * demand(self._ladder[step - 1]):
+            step -= 1
+        return step
 
     def _go(self, step: int) -> None:
         self._step = step

@@ -49,7 +49,7 @@ def followed(rates_bps: Collection[int], without_any_bps: int) -> int:
 
 def least_bps(max_bps: int) -> int:
     """What a stream that may have so much is never pressed below."""
-    return min(max_bps, max(50_000, max_bps // 8))
+    return min(max_bps, max(50_000, max_bps // 20))
 
 
 class SharedRate:

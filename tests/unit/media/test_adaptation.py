@@ -84,3 +84,11 @@ def test_a_steady_rate_never_swings(priority: Priority) -> None:
         adaptation = Adaptation(priority, 1280, 30, FULL_BPS)
         chosen = [adaptation.update(bps, float(second)) for second in range(120)]
         assert len(set(chosen[60:])) == 1
+
+
+def test_when_the_way_is_wide_again_all_comes_back_at_once() -> None:
+    adaptation = Adaptation(Priority.BALANCE, 1280, 30, FULL_BPS)
+    adaptation.update(100_000, 0.0)
+    for second in range(5):
+        assert adaptation.update(FULL_BPS, 1.0 + second).scale < 1
+    assert adaptation.update(FULL_BPS, 6.0) == Quality()
