@@ -84,7 +84,9 @@ class Service:
     """The call service on ports of its own, with its storage in a folder."""
 
     def __init__(self, folder: Path, host: str = "127.0.0.1", **sections: Any) -> None:
-        """`host` is what plain HTTP listens at; `sections` are further ones of the configuration."""
+        """`host` is what plain HTTP listens at, of any network that is there only for a test; `sections` are
+        further ones of the configuration.
+        """
         self.folder = folder
         self.https_port, self.http_port = free_port(), free_port()
         self.config = folder / "server.yaml"
@@ -93,7 +95,11 @@ class Service:
                 {
                     "listen": {
                         "https": {"host": "0.0.0.0", "port": self.https_port},
-                        "http": {"host": host, "port": self.http_port},
+                        "http": {
+                            "host": host,
+                            "port": self.http_port,
+                            "allow_insecure": host != "127.0.0.1",
+                        },
                     },
                     "storage": {"directory": str(folder / "storage")},
                     **sections,

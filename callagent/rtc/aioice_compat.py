@@ -5,12 +5,12 @@ import contextlib
 import logging
 from typing import Any
 
-from aioice import ice, stun
+from aioice import ice, stun, turn
 from aiortc import RTCPeerConnection, RTCRtpTransceiver
 
 from callagent.rtc.consent import keep_consent
 from callagent.rtc.datagram_queue import DatagramQueue
-from callagent.rtc.overriding import CompatError, override, private_attribute
+from callagent.rtc.overriding import CompatError, override, private, private_attribute
 
 logger = logging.getLogger(__name__)
 
@@ -20,6 +20,9 @@ _DATAGRAMS_AT_ONCE = 8
 _MAX_DATAGRAM_BYTES = 65_536
 _CONSENT_RETRANSMISSIONS = 5
 """The last after 15.5 s; an answer may take 31.5 s, which is as long as it counts."""
+
+
+_Reader = ice.StunProtocol | turn.TurnClientUdpProtocol
 
 
 def ice_connection(transceiver: RTCRtpTransceiver) -> ice.Connection:
@@ -37,14 +40,22 @@ def tune_gathering(transceiver: RTCRtpTransceiver, server_timeout_s: float) -> N
         timeout = server_timeout_s
         candidates = await gather(component, addresses or [LOOPBACK], timeout)  # type: ignore[arg-type]
         for protocol in connection._protocols:
-            if type(protocol) is ice.StunProtocol:
-                _take_all(protocol)
+            if type(protocol) is ice.StunProtocol and (reader := _reader(protocol)) is not None:
+                _take_all(reader)
         return candidates
 
     override(connection, "get_component_candidates", get_component_candidates)
 
 
-def _take_all(protocol: ice.StunProtocol) -> None:
+def _reader(protocol: ice.StunProtocol) -> _Reader | None:
+    """What is called with the datagrams of a socket; none where a relay is spoken to over a stream."""
+    if not isinstance(protocol.transport, turn.TurnTransport):
+        return protocol
+    inner = private(protocol.transport, turn.TurnTransport, "__inner_protocol")
+    return inner if isinstance(inner, turn.TurnClientUdpProtocol) else None
+
+
+def _take_all(protocol: _Reader) -> None:
     """Have all that waits in a socket read at once; asyncio reads one datagram each time round its loop.
 
     On a machine that is short of time each round costs a wait for the processor and for the interpreter, and

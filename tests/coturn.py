@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's coturn as a context manager: a relay for media (RFC 8656)."""
+
+import asyncio
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.programs import until
+
+START_S = 10.0
+_USER, _PASSWORD = "kiosk", "relayed"
+
+
+def _free_port(address: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((address, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def coturn(address: str = "127.0.0.1") -> AsyncIterator[dict[str, Any]]:
+    """Runs at this address, relays from it too; gives the entry for the service's `ice.servers`."""
+    path = shutil.which("turnserver")
+    if path is None:
+        raise FileNotFoundError("Debian's coturn is not installed: .ci/packages test")
+    port = _free_port(address)
+    options = (
+        f"-n --no-cli --no-tls --no-dtls --allow-loopback-peers -L {address} -E {address} -p {port}"
+        f" -a -u {_USER}:{_PASSWORD} -r callagent --log-file=stdout --userdb=/dev/null"
+    )
+    with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
+        process = await asyncio.create_subprocess_exec(
+            *(path, *options.split(), f"--pidfile={folder}/pid"),
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+
+        async def listens() -> bool:
+            assert process.returncode is None, f"coturn ended with {process.returncode}"
+            try:
+                _, writer = await asyncio.open_connection(address, port)
+            except OSError:
+                return False
+            writer.close()
+            await writer.wait_closed()
+            return True
+
+        try:
+            await until(listens, START_S, lambda: "coturn does not listen")
+            yield {"urls": [f"turn:{address}:{port}"], "username": _USER, "credential": _PASSWORD}
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            await process.wait()
