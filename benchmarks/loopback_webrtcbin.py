@@ -2,6 +2,7 @@
 """GStreamer's webrtcbin, both ends in one process, with our encoders' settings and no jitter buffer."""
 
 import asyncio
+import importlib
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -81,14 +82,15 @@ async def connect(
     """Raises GStreamerMissing and ValueError where its packages are not installed."""
     if link is not None:
         raise ValueError("webrtcbin is measured without a link only")
-    gi = gstreamer()
-    gst = gi.Gst
+    gst = _with_webrtc()
     caps = f"video/x-raw,format=I420,width={scene.width},height={scene.height},framerate={FPS}/1"
     sending = gst.parse_launch(
         f"appsrc name=source is-live=true format=time block=false caps={caps} ! {_ENCODE[codec]} pt=96"
+        f" ! application/x-rtp,media=video,encoding-name={codec},payload=96,clock-rate=90000"
         " ! webrtcbin name=peer bundle-policy=max-bundle latency=0"
     )
-    receiving = gst.parse_launch("webrtcbin name=peer bundle-policy=max-bundle latency=0")
+    receiving = gst.Pipeline.new("receiving")
+    receiving.add(gst.parse_launch("webrtcbin name=peer bundle-policy=max-bundle latency=0"))
     call = GstCall()
     sending.get_by_name("encoder").get_static_pad("src").add_probe(gst.PadProbeType.BUFFER, call.encoded)
     source = _Source(sending.get_by_name("source"), scene, log)
@@ -111,22 +113,37 @@ async def connect(
         receiving.set_state(gst.State.NULL)
 
 
-def _negotiate(offerer: Any, answerer: Any) -> None:
-    offer = _ask(offerer, "create-offer", "offer")
-    _ask(offerer, "set-local-description", "", offer)
-    _ask(answerer, "set-remote-description", "", offer)
-    answer = _ask(answerer, "create-answer", "answer")
-    _ask(answerer, "set-local-description", "", answer)
-    _ask(offerer, "set-remote-description", "", answer)
-
-
-def _ask(peer: Any, signal: str, field: str, description: Any = None) -> Any:
+def _with_webrtc() -> Any:
+    """GStreamer with the types that webrtcbin's descriptions are of."""
     gst = gstreamer().Gst
-    promise = gst.Promise.new()
+    repository = importlib.import_module("gi")
+    for name in ("GstSdp", "GstWebRTC"):
+        repository.require_version(name, "1.0")
+        importlib.import_module(f"gi.repository.{name}")
+    return gst
+
+
+def _negotiate(offerer: Any, answerer: Any) -> None:
+    # A description belongs to the reply that brought it, and that to its promise.
+    offering = _ask(offerer, "create-offer")
+    offer = offering[1].get_value("offer")
+    _ask(offerer, "set-local-description", offer)
+    _ask(answerer, "set-remote-description", offer)
+    answering = _ask(answerer, "create-answer")
+    answer = answering[1].get_value("answer")
+    _ask(answerer, "set-local-description", answer)
+    _ask(offerer, "set-remote-description", answer)
+
+
+def _ask(peer: Any, signal: str, description: Any = None) -> tuple[Any, Any]:
+    """The promise and its reply."""
+    promise = gstreamer().Gst.Promise.new()
     peer.emit(signal, description, promise)
     promise.wait()
     reply = promise.get_reply()
-    return reply.get_value(field) if field else None
+    if reply is not None and reply.has_field("error"):
+        raise RuntimeError(f"webrtcbin, {signal}: {reply.get_value('error')}")
+    return promise, reply
 
 
 def _decode(pipeline: Any, pad: Any, codec: str, scene: Scene, log: LatencyLog) -> None:

@@ -11,15 +11,15 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.coturn import coturn
 from tests.programs import Kiosk, Service, running, until
 
 LENGTH_S = 10.0
@@ -53,7 +53,9 @@ class Cable:
         self.plug()
 
     def remove(self) -> None:
-        subprocess.run(["ip", "netns", "del", self.space], check=False, capture_output=True)
+        # By itself, as the space lives on as long as a process in it.
+        for what in (f"link del {self._near}", f"netns del {self.space}"):
+            subprocess.run(["ip", *what.split()], check=False, capture_output=True)
 
     def unplug(self) -> None:
         """The carrier goes, and as with any DHCP client so does the address."""
@@ -86,31 +88,6 @@ def cable(net: int) -> Iterator[Cable]:
         made.remove()
 
 
-@asynccontextmanager
-async def relay(address: str) -> AsyncIterator[dict[str, Any]]:
-    """coturn; gives the entry for the service's `ice.servers`."""
-    path = shutil.which("turnserver")
-    if path is None:
-        raise FileNotFoundError("Debian's coturn is not installed: .ci/packages bench")
-    options = f"-n --no-cli --no-tls --no-dtls -L {address} -E {address} -a -u outage:outage -r callagent"
-    with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
-        command = [
-            path,
-            *options.split(),
-            "--log-file=stdout",
-            f"--pidfile={folder}/pid",
-            "--userdb=/dev/null",
-        ]
-        process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-        )
-        try:
-            yield {"urls": [f"turn:{address}:3478"], "username": "outage", "credential": "outage"}
-        finally:
-            process.terminate()
-            await process.wait()
-
-
 async def measure(outages: int, *, relayed: bool) -> list[float]:
     """Seconds until both sides see again, outage by outage."""
     async with contextlib.AsyncExitStack() as stack:
@@ -120,13 +97,16 @@ async def measure(outages: int, *, relayed: bool) -> list[float]:
         sections: dict[str, Any] = {}
         if relayed:
             within = stack.enter_context(cable(214)).within
-            sections = {"ice": {"servers": [await stack.enter_async_context(relay(wire.here))]}}
+            sections = {"ice": {"servers": [await stack.enter_async_context(coturn(wire.here))]}}
         service = Service(folder, "0.0.0.0", **sections)
         await stack.enter_async_context(running(service))
         url = f"http://{wire.here}:{service.http_port}"
-        caller = Kiosk("anna", service.ticket("anna"), url, folder, within=within)
+        common: dict[str, Any] = {"service": {"allow_insecure": True}}
+        caller = Kiosk("anna", service.ticket("anna"), url, folder, within=within, **common)
         answer = {"mode": "auto", "from": "anyone"}
-        kiosk = Kiosk("ben", service.ticket("ben"), url, folder, within=wire.within, answer=answer)
+        kiosk = Kiosk(
+            *("ben", service.ticket("ben"), url, folder), within=wire.within, answer=answer, **common
+        )
         await stack.enter_async_context(running(caller, kiosk))
         async with caller.client() as control:
             await control.call([kiosk.user])
