@@ -28,6 +28,8 @@ from callagent.ports import (
 SLATE_INTERVAL_S = 0.2
 _GRACE_S = 0.05
 """A camera that opens so fast needs no slate before its first picture."""
+_NEW_S = 0.25
+"""An older picture is no picture of now."""
 
 
 class CameraSlot(DeviceSlot[VideoSource]):
@@ -52,6 +54,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
         self._slate_due = 0.0
         self._showed_live = False
         self._last_capture_time = 0.0
+        self._newest: VideoFrame | None = None
 
     @property
     def mode(self) -> VideoMode | None:
@@ -87,9 +90,16 @@ class CameraSlot(DeviceSlot[VideoSource]):
             self._want()
 
     def subscribe(self, sink: FrameSink) -> Callable[[], None]:
-        """Give every picture to the sink from now on; returns the way to leave."""
+        """Give every picture to the sink from now on; returns the way to leave.
+
+        The newest one comes at once: who subscribes to a camera that runs, as the first encoder of a call
+        does, need not wait for the next. Of coded pictures it would be no beginning.
+        """
         with self._lock:
             leave = self._subscribers.add(sink)
+            newest = self._newest
+            if newest is not None and self._clock.now() - newest.capture_time < _NEW_S:
+                sink.put(newest)
 
         def unsubscribe() -> None:
             with self._lock:
@@ -102,6 +112,10 @@ class CameraSlot(DeviceSlot[VideoSource]):
         source: object = self.live_source
         return isinstance(source, CodedSource) and source.request_key_frame()
 
+    def _end(self) -> None:
+        self._newest = None
+        super()._end()
+
     def _open(self, source: VideoSource, tenancy: Tenancy) -> None:
         mode = source.open(self._wish, _Gate(self, tenancy))
         with self._lock:
@@ -112,6 +126,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
 
     def _taken(self, now: float) -> None:
         self._modes.clear()
+        self._newest = None
         self._parameter_sets = ParameterSets()
         self._slate_due = now if self._source is None else now + _GRACE_S
 
@@ -173,6 +188,7 @@ class CameraSlot(DeviceSlot[VideoSource]):
             # A slate is younger than the camera's first picture, captured some time before it arrives.
             frame = dataclasses.replace(frame, capture_time=self._last_capture_time + 1e-6)
         self._last_capture_time = frame.capture_time
+        self._newest = None if frame.format is PixelFormat.H264 else frame
         self._subscribers.put(frame)
 
 

@@ -82,6 +82,22 @@ def test_swaps_under_load_leave_no_gap(slot: CameraSlot) -> None:
     assert idents == sorted(idents), "no picture of a camera comes after its successor's"
 
 
+def test_who_subscribes_late_gets_the_newest_picture_at_once(slot: CameraSlot) -> None:
+    first, late, after = Collector[VideoFrame](), Collector[VideoFrame](), Collector[VideoFrame]()
+    slot.subscribe(first)
+    slot.set_source(VirtualCamera())
+    slot.start(MODE)
+    first.wait_until(lambda: code_of(first.frames[-1]) is not None)
+    slot.subscribe(late)
+    assert late.frames, "without waiting for another"
+    late.wait_more(3)
+    captured = [frame.capture_time for frame in late.frames]
+    assert all(a < b for a, b in itertools.pairwise(captured))
+    slot.stop()
+    slot.subscribe(after)
+    assert not after.frames, "a camera that is off shows nothing"
+
+
 def test_loss_shows_a_slate_within_100_ms_and_is_told(slot: CameraSlot) -> None:
     got: Collector[VideoFrame] = Collector()
     watch = Watch()
