@@ -56,6 +56,8 @@ SLOTS_EVENT = "slotsChanged"
 VOICES_EVENT = "onUserVoiceVolumeChanged"
 """How loud each member of the call is, 0 to 100 (reference: callkit-client-api 5)."""
 DEFAULT_RING_S = 30
+SOUND_BPS = 200_000
+"""Beside pictures: more than sound ever takes."""
 CAPABILITIES = ("calls", "video", "h264", "vp8", "opus")
 
 
@@ -379,12 +381,16 @@ class Agent:
 
 
 def _rtc_settings(config: AgentConfig) -> RtcSettings:
-    silence_s = config.media.silence_s
+    silence_s, usual = config.media.silence_s, RtcSettings()
+    # As libwebrtc has it: that a way carries more need not be known, and finding out takes bursts of padding.
+    max_bps = 2 * config.video.target_bps + SOUND_BPS
     return RtcSettings(
+        start_bps=min(usual.start_bps, max_bps),
+        max_bps=max_bps,
         video_codecs=tuple(Codec(name) for name in config.video.codecs),
         h264_level=level_for(*config.video.size, config.video.fps),
         silence_timeout_s=silence_s,
-        quiet_timeout_s=max(RtcSettings().quiet_timeout_s, 2 * silence_s),
+        quiet_timeout_s=max(usual.quiet_timeout_s, 2 * silence_s),
     )
 
 
