@@ -53,11 +53,13 @@ async def test_a_panel_that_is_built_in_turned(service: Service, tmp_path: Path)
         install(turned)
         async with guest_kiosk(turned, service, tmp_path) as kiosk:
             await kiosk.start(camera=VIRTUAL, microphone=VIRTUAL, speaker=VIRTUAL)
-            status = await kiosk.status()
-    assert status is not None
-    assert status.orientation is not None
-    assert status.orientation.screen == "portrait"
-    assert status.orientation.reason == ("display Virtual-1 is 800x480, panel orientation right side up")
+            reason = "display Virtual-1 is 800x480, panel orientation right side up"
+
+            def stands(status: api.StatusData) -> bool:
+                now = status.orientation
+                return now is not None and (now.screen, now.reason) == ("portrait", reason)
+
+            await kiosk.until(stands, f"not portrait: {reason}")
 
 
 async def test_sound_leaves_an_output_whose_display_is_gone(installed: Machine, scene: Scene) -> None:
