@@ -17,6 +17,7 @@ from callagent.ports import (
     TrackSource,
     VideoFrame,
 )
+from tests.clock import HandClock
 from tests.unit.media.collector import Collector
 from tests.unit.media.test_decoders import encoded
 
@@ -50,27 +51,19 @@ def tone_packets(count: int) -> list[ReceivedPacket]:
     return packets
 
 
-class Watch:
-    def __init__(self) -> None:
-        self.time_s = 5.0
-
-    def now(self) -> float:
-        return self.time_s
-
-
-def loudness(mixer: Mixer, watch: Watch) -> int:
+def loudness(mixer: Mixer, watch: HandClock) -> int:
     """Of the next 10 ms."""
-    watch.time_s += 0.01
+    watch.seconds += 0.01
     return int(np.abs(np.frombuffer(mixer.pull(), np.int16)).max())
 
 
 def test_sound_reaches_the_mixer_until_the_peer_is_released() -> None:
-    mixer, control, watch = Mixer(), Control(), Watch()
+    mixer, control, watch = Mixer(), Control(), HandClock(5.0)
     outputs = RemoteOutputs(mixer, Collector[VideoFrame](), watch)
     sink = outputs.audio_sink(PEER, SOUND, control)
     loudest = 0
     for packet in tone_packets(20):
-        sink.put(dataclasses.replace(packet, arrival_time=watch.time_s))
+        sink.put(dataclasses.replace(packet, arrival_time=watch.seconds))
         loudest = max(loudest, loudness(mixer, watch), loudness(mixer, watch))
     assert loudest > 5000
     assert control.firsts == 1
@@ -82,12 +75,12 @@ def test_sound_reaches_the_mixer_until_the_peer_is_released() -> None:
 
 
 def test_a_track_that_is_announced_anew_sounds_once() -> None:
-    mixer, watch = Mixer(), Watch()
+    mixer, watch = Mixer(), HandClock(5.0)
     outputs = RemoteOutputs(mixer, Collector[VideoFrame](), watch)
     before = outputs.audio_sink(PEER, SOUND, Control())
     outputs.audio_sink(PEER, SOUND, Control())
     for packet in tone_packets(20):
-        before.put(dataclasses.replace(packet, arrival_time=watch.time_s))
+        before.put(dataclasses.replace(packet, arrival_time=watch.seconds))
         assert loudness(mixer, watch) == loudness(mixer, watch) == 0
     outputs.release(PEER)
 

@@ -11,14 +11,7 @@ from aiohttp.test_utils import TestServer
 
 from callagent.call.credentials import DeviceKeyUserSig, FixedUserSig, UserSigFile
 from callagent.protocol.errors import CallAgentError, ErrorCode
-
-
-class HandClock:
-    def __init__(self) -> None:
-        self.at = 1000.0
-
-    def now(self) -> float:
-        return self.at
+from tests.clock import HandClock
 
 
 class Endpoint:
@@ -82,12 +75,12 @@ async def test_a_file_is_read_anew(tmp_path: Path) -> None:
 
 
 async def test_a_ticket_is_kept_for_half_its_life(endpoint: Endpoint) -> None:
-    clock = HandClock()
+    clock = HandClock(1000.0)
     ticket = DeviceKeyUserSig(endpoint.url, "key", clock=clock)
     assert await ticket.usersig() == "sig1"
-    clock.at += 0.4 * 86400
+    clock.seconds += 0.4 * 86400
     assert await ticket.usersig() == "sig1"
-    clock.at += 0.2 * 86400
+    clock.seconds += 0.2 * 86400
     assert await ticket.usersig() == "sig2"
     assert endpoint.keys == ["key", "key"]
 
@@ -99,22 +92,22 @@ async def test_a_rejected_ticket_is_fetched_anew(endpoint: Endpoint) -> None:
 
 
 async def test_a_wrong_date_on_this_machine_does_no_harm(endpoint: Endpoint) -> None:
-    clock = HandClock()
+    clock = HandClock(1000.0)
     endpoint.lifetime_s = -1e6
     ticket = DeviceKeyUserSig(endpoint.url, "key", clock=clock)
     assert await ticket.usersig() == "sig1"
-    clock.at += 40
+    clock.seconds += 40
     assert await ticket.usersig() == "sig2"
 
 
 async def test_a_valid_ticket_helps_over_a_silent_endpoint(endpoint: Endpoint) -> None:
-    clock = HandClock()
+    clock = HandClock(1000.0)
     ticket = DeviceKeyUserSig(endpoint.url, "key", clock=clock)
     assert await ticket.usersig() == "sig1"
     endpoint.status = 500
-    clock.at += 0.9 * 86400
+    clock.seconds += 0.9 * 86400
     assert await ticket.usersig() == "sig1"
-    clock.at += 0.2 * 86400
+    clock.seconds += 0.2 * 86400
     with pytest.raises(CallAgentError) as failure:
         await ticket.usersig()
     assert failure.value.code is ErrorCode.SIGNALING_SEND_FAIL

@@ -14,6 +14,7 @@ from callagent.devices.virtual import VirtualMicrophone, VirtualSpeaker
 from callagent.media import MicrophoneSlot, SpeakerSlot
 from callagent.media.tenancy import Tenancy
 from callagent.ports import AudioFrame, SourceState
+from tests.clock import HandClock
 from tests.unit.media.collector import Collector, Watch
 
 
@@ -114,7 +115,7 @@ def test_nothing_after_stop(microphone_slot: MicrophoneSlot) -> None:
 @pytest.mark.parametrize("period_ms", [10, 40, 60])
 def test_a_long_period_is_no_gap(period_ms: int) -> None:
     """50 ms late beyond its period is late enough for a machine that is busy."""
-    clock = Hands()
+    clock = HandClock()
     slot = MicrophoneSlot(period_s=period_ms / 1000, clock=clock)
     got: Collector[AudioFrame] = Collector()
     slot.subscribe(got)
@@ -132,16 +133,6 @@ def test_a_long_period_is_no_gap(period_ms: int) -> None:
             slot._put_live(tenancy, AudioFrame(sound.data, 48_000, 1, clock.seconds))
     assert all(samples(frame).all() for frame in got.frames)
     assert len(got.frames) == 7 * period_ms // 10
-
-
-class Hands:
-    """A clock that is set by hand."""
-
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> float:
-        return self.seconds
 
 
 class Counting:

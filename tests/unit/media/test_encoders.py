@@ -8,23 +8,13 @@ from callagent.media.encoders.base import EncoderError
 from callagent.media.encoders.ffmpeg import REOPEN_INTERVAL_S
 from callagent.media.pixels import to_av
 from callagent.ports import Codec
+from tests.clock import HandClock
 from tests.unit.media.pictures import VideoReader, picture
-
-
-class SteppedClock:
-    """Time that passes only when the test says so."""
-
-    def __init__(self) -> None:
-        self.time = 100.0
-
-    def now(self) -> float:
-        return self.time
-
 
 SETTINGS = EncoderSettings(320, 240, 30, 600_000)
 
 
-def encoder_for(codec: Codec, clock: SteppedClock) -> VideoEncoder:
+def encoder_for(codec: Codec, clock: HandClock) -> VideoEncoder:
     kind = X264Encoder if codec is Codec.H264 else Vp8Encoder
     return kind(SETTINGS, clock=clock)
 
@@ -38,7 +28,7 @@ def feed(encoder: VideoEncoder, counter: int, force_key: bool = False) -> tuple[
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
 def test_every_picture_comes_out_at_once_and_decodes_in_order(codec: Codec) -> None:
-    encoder, reader = encoder_for(codec, SteppedClock()), VideoReader(codec)
+    encoder, reader = encoder_for(codec, HandClock()), VideoReader(codec)
     seen = []
     for counter in range(60):
         key, payload = feed(encoder, counter)
@@ -51,7 +41,7 @@ def test_every_picture_comes_out_at_once_and_decodes_in_order(codec: Codec) -> N
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
 def test_a_forced_key_frame_is_that_very_picture_and_starts_a_decoder(codec: Codec) -> None:
-    encoder = encoder_for(codec, SteppedClock())
+    encoder = encoder_for(codec, HandClock())
     for counter in range(10):
         feed(encoder, counter)
     key, payload = feed(encoder, 10, force_key=True)
@@ -69,7 +59,7 @@ def nal_types(access_unit: memoryview) -> list[int]:
 
 
 def test_h264_is_constrained_baseline_with_parameter_sets_at_every_key_frame() -> None:
-    encoder = encoder_for(Codec.H264, SteppedClock())
+    encoder = encoder_for(Codec.H264, HandClock())
     first = feed(encoder, 0)[1]
     later = feed(encoder, 1, force_key=True)[1]
     for unit in (first, later):
@@ -83,12 +73,12 @@ def test_h264_is_constrained_baseline_with_parameter_sets_at_every_key_frame() -
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
 def test_the_rate_is_followed(codec: Codec) -> None:
-    clock = SteppedClock()
+    clock = HandClock()
     encoder = encoder_for(codec, clock)
     rates: list[float] = []
     for target in (600_000, 200_000, 500_000):
         encoder.target_bps = target
-        clock.time += REOPEN_INTERVAL_S
+        clock.seconds += REOPEN_INTERVAL_S
         sizes = [len(feed(encoder, len(rates) * 120 + number)[1]) for number in range(120)]
         # The first second is for finding the way to the new rate.
         rates.append(sum(sizes[30:]) * 8 / 3)
@@ -100,30 +90,30 @@ def test_the_rate_is_followed(codec: Codec) -> None:
 def test_h264_follows_a_small_change_without_a_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     # On a machine that is busy otherwise a faster preset is chosen, and the codec opened anew.
     monkeypatch.setattr(x264, "_BUSY", 1e9)
-    clock = SteppedClock()
+    clock = HandClock()
     encoder = X264Encoder(SETTINGS, clock=clock)
     for counter in range(30):
         feed(encoder, counter)
-        clock.time += 1
+        clock.seconds += 1
         encoder.target_bps = 600_000 - counter * 10_000
     assert encoder.opened == 1
 
 
 def test_vp8_is_not_opened_anew_for_every_wish() -> None:
-    clock = SteppedClock()
+    clock = HandClock()
     encoder = Vp8Encoder(SETTINGS, clock=clock)
     for counter in range(60):
         encoder.target_bps = 600_000 if counter % 2 else 200_000
         feed(encoder, counter)
-        clock.time += 1 / 30
+        clock.seconds += 1 / 30
     assert encoder.opened == 1
-    clock.time += REOPEN_INTERVAL_S
+    clock.seconds += REOPEN_INTERVAL_S
     encoder.target_bps = 200_000
     key, _ = feed(encoder, 60)
     assert key
     assert encoder.opened == 2
     encoder.target_bps = 210_000
-    clock.time += REOPEN_INTERVAL_S
+    clock.seconds += REOPEN_INTERVAL_S
     feed(encoder, 61)
     assert encoder.opened == 2
 
@@ -137,12 +127,12 @@ def test_the_target_stays_within_the_preset() -> None:
 
 
 def test_x264_takes_a_faster_preset_when_it_cannot_keep_up() -> None:
-    clock = SteppedClock()
+    clock = HandClock()
     # At so many pictures a second every encoder takes too much of a frame's time.
     encoder = X264Encoder(EncoderSettings(320, 240, 10_000, 600_000), clock=clock)
     assert encoder.preset == "veryfast"
     for counter in range(60):
-        clock.time += 0.2
+        clock.seconds += 0.2
         feed(encoder, counter)
     assert encoder.preset == "ultrafast"
     assert encoder.opened == 3

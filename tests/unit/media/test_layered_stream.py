@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from callagent.media.layered_stream import LayeredVideoStream
 from callagent.ports import Codec, EncodedFrame, EncodedSink, Layer, NetworkReport
+from tests.clock import HandClock
 
 HIGH_BPS = 1_500_000
 NARROW = NetworkReport(available_bps=200_000)
@@ -63,20 +64,12 @@ class Peer:
         return self.frames[-1].layer, self.frames[-1].key
 
 
-class Watch:
-    def __init__(self) -> None:
-        self.time_s = 0.0
-
-    def now(self) -> float:
-        return self.time_s
-
-
 class Rig:
     """One wide and one narrow way."""
 
     def __init__(self) -> None:
         self.high, self.low = PaperStream(Layer.HIGH), PaperStream(Layer.LOW)
-        self.watch = Watch()
+        self.watch = HandClock(0.0)
         self.stream = LayeredVideoStream(
             self.high, self.low, min_bps=180_000, high_bps=HIGH_BPS, clock=self.watch
         )
@@ -86,7 +79,7 @@ class Rig:
 
     def seconds(self, count: int) -> None:
         for _ in range(count):
-            self.watch.time_s += 1
+            self.watch.seconds += 1
             self.stream.report("wide", WIDE)
             self.stream.report("narrow", NARROW)
 
@@ -121,7 +114,7 @@ def test_it_comes_back_the_same_way() -> None:
     rig.high.encode(key=True)
     rig.seconds(5)
     rig.low.encode(key=True)
-    rig.watch.time_s += 20
+    rig.watch.seconds += 20
     rig.stream.report("narrow", WIDE)
     assert rig.stream.layer_of("narrow") is Layer.HIGH
     rig.low.encode()
@@ -167,7 +160,7 @@ def test_every_layer_begins_with_a_key_frame_whatever_happens(steps: list[str]) 
         if step == "down":
             rig.seconds(5)
         elif step == "up":
-            rig.watch.time_s += 500
+            rig.watch.seconds += 500
             rig.stream.report("narrow", WIDE)
         else:
             (rig.low if step.startswith("low") else rig.high).encode(key=step.endswith("key"))
@@ -194,7 +187,7 @@ def test_two_encoders_at_once_never_mix_what_a_peer_gets() -> None:
         thread.start()
     for turn in range(40):
         rig.seconds(4)
-        rig.watch.time_s += 500
+        rig.watch.seconds += 500
         if turn % 2:
             rig.stream.report("narrow", WIDE)
     stop.set()

@@ -13,7 +13,7 @@ from callagent.media.encoders.registry import DEFAULT_ORDER, KINDS, EncoderKind
 from callagent.media.encoders.roster import EncoderChoice, EncoderRoster
 from callagent.media.encoders.verdicts import REFUSED_S, Verdicts
 from callagent.ports import Codec
-from tests.unit.media.test_encoders import SteppedClock
+from tests.clock import HandClock
 
 SIZE = EncoderSettings(320, 240, 30, 400_000)
 LARGE = EncoderSettings(1280, 720, 30, 1_500_000)
@@ -72,27 +72,27 @@ def test_hardware_is_used_only_after_its_probe_and_software_is_always_there() ->
 
 
 def test_one_that_fails_is_avoided_longer_each_time_and_forgiven_in_the_end() -> None:
-    bench, clock = Bench("first"), SteppedClock()
+    bench, clock = Bench("first"), HandClock()
     roster = EncoderRoster([EncoderChoice("first")], known=Found(first=True), kinds=bench.kinds, clock=clock)
     pauses = []
     for _ in range(10):
         roster.failed("first", "it broke")
-        began = clock.time
+        began = clock.seconds
         while roster.best(Codec.H264, SIZE) != "first":
-            clock.time += 1.0
-        pauses.append(clock.time - began)
+            clock.seconds += 1.0
+        pauses.append(clock.seconds - began)
     assert pauses[:4] == pytest.approx([30, 60, 120, 240], abs=1)
     assert pauses == sorted(pauses)
     assert max(pauses) <= 3601
     assert roster.failures() == {"first": "10x, it broke"}
-    clock.time += 40_000
+    clock.seconds += 40_000
     roster.failed("first", "it broke")
-    clock.time += 31
+    clock.seconds += 31
     assert roster.best(Codec.H264, SIZE) == "first"
 
 
 def test_when_none_opens_it_says_so_and_when_to_try_again() -> None:
-    bench, clock = Bench("first"), SteppedClock()
+    bench, clock = Bench("first"), HandClock()
     bench.broken = {"first", "soft"}
     roster = EncoderRoster([EncoderChoice("first")], known=Found(first=True), kinds=bench.kinds, clock=clock)
     with pytest.raises(EncoderError, match="no encoder for H264"):
@@ -100,7 +100,7 @@ def test_when_none_opens_it_says_so_and_when_to_try_again() -> None:
     assert 0 < roster.wait_s(Codec.H264) <= 0.5
     assert set(roster.failures()) == {"first", "soft"}
     bench.broken = set()
-    clock.time += roster.wait_s(Codec.H264)
+    clock.seconds += roster.wait_s(Codec.H264)
     roster.open(Codec.H264, SIZE).close()
 
 

@@ -9,6 +9,7 @@ from callagent.media.playout.video import VideoPlayout
 from callagent.media.playout.video_delay import OUT_OF_STEP_S
 from callagent.media.playout.video_queue import BEHIND_S
 from callagent.ports import Codec, PixelFormat, ReceivedPicture, VideoFrame
+from tests.clock import HandClock
 from tests.unit.media.collector import Collector, Watch
 from tests.unit.media.test_decoders import encoded
 
@@ -28,16 +29,6 @@ class Control:
     def first_frame(self) -> None:
         self.first += 1
         self.changed()
-
-
-class Time:
-    """A clock that stands still until it is told."""
-
-    def __init__(self) -> None:
-        self.seconds = 10.0
-
-    def now(self) -> float:
-        return self.seconds
 
 
 class ScriptedDecoder:
@@ -68,7 +59,7 @@ def picture(number: int, payload: bytes = b"", *, key: bool = False) -> Received
 
 
 def scripted(
-    clock: Time, sink: Collector[VideoFrame], decoder: ScriptedDecoder
+    clock: HandClock, sink: Collector[VideoFrame], decoder: ScriptedDecoder
 ) -> tuple[VideoPlayout, Control]:
     control = Control()
     return VideoPlayout(sink, control, clock=clock, open_decoder=lambda codec: decoder), control
@@ -100,7 +91,7 @@ def test_pictures_are_decoded_and_shown(codec: Codec) -> None:
 
 
 def test_a_broken_picture_keeps_the_last_good_one_and_asks_for_a_key_frame() -> None:
-    clock, sink, decoder = Time(), Collector[VideoFrame](), ScriptedDecoder()
+    clock, sink, decoder = HandClock(10.0), Collector[VideoFrame](), ScriptedDecoder()
     playout, control = scripted(clock, sink, decoder)
     playout.put(picture(1, key=True))
     sink.wait(1)
@@ -117,7 +108,7 @@ def test_a_broken_picture_keeps_the_last_good_one_and_asks_for_a_key_frame() -> 
 
 
 def test_a_decoder_that_hangs_does_not_hold_up_the_giver_and_skips_afterwards() -> None:
-    clock, sink, decoder = Time(), Collector[VideoFrame](), ScriptedDecoder()
+    clock, sink, decoder = HandClock(10.0), Collector[VideoFrame](), ScriptedDecoder()
     playout, control = scripted(clock, sink, decoder)
     decoder.running.clear()
     for number in range(4):
@@ -137,7 +128,7 @@ def test_a_decoder_that_hangs_does_not_hold_up_the_giver_and_skips_afterwards() 
 
 def test_a_picture_waits_until_it_is_due() -> None:
     """Sound is so late that the picture is held back for 100 ms."""
-    clock, sink, decoder = Time(), Collector[VideoFrame](), ScriptedDecoder()
+    clock, sink, decoder = HandClock(10.0), Collector[VideoFrame](), ScriptedDecoder()
     heard = clock.seconds + 0.1 + OUT_OF_STEP_S
     playout = VideoPlayout(
         sink, Control(), clock=clock, open_decoder=lambda codec: decoder, sound_lag=lambda: heard
@@ -153,7 +144,7 @@ def test_a_picture_waits_until_it_is_due() -> None:
 
 
 def test_after_close_nothing_is_shown() -> None:
-    clock, sink, decoder = Time(), Collector[VideoFrame](), ScriptedDecoder()
+    clock, sink, decoder = HandClock(10.0), Collector[VideoFrame](), ScriptedDecoder()
     playout, _ = scripted(clock, sink, decoder)
     decoder.running.clear()
     playout.put(picture(0, key=True))
@@ -219,7 +210,7 @@ def test_a_sink_that_fails_does_not_end_the_playout(caplog: pytest.LogCaptureFix
             raise LookupError
 
     sink, decoder = Broken(), ScriptedDecoder()
-    playout, _ = scripted(Time(), sink, decoder)
+    playout, _ = scripted(HandClock(10.0), sink, decoder)
     for number in range(2):
         playout.put(picture(number, key=True))
         sink.wait(number + 1)

@@ -53,6 +53,7 @@ from callagent.rtc.datagram_queue import DatagramQueue
 from callagent.rtc.header_extension import with_extension
 from callagent.rtc.overriding import CompatError, override, private, replace_private
 from callagent.rtc.transport_cc import URI as TRANSPORT_CC_URI
+from tests.clock import HandClock
 
 
 def parameters(function: Callable[..., object]) -> list[str]:
@@ -279,14 +280,6 @@ async def test_picture_loss_is_sent_as_aiortc_does(
     assert [(packet.fmt, packet.ssrc, packet.media_ssrc) for packet in sent] == [(RTCP_PSFB_PLI, 5, 77)]
 
 
-class Time:
-    def __init__(self) -> None:
-        self.seconds = 100.0
-
-    def now(self) -> float:
-        return self.seconds
-
-
 class Policy:
     """A `ResendPolicy` that sends everything but 200, and 150 twice."""
 
@@ -304,7 +297,7 @@ class Policy:
 async def test_a_sender_sends_again_what_is_less_than_a_second_old(
     transceiver: RTCRtpTransceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sender, clock = transceiver.sender, Time()
+    sender, clock = transceiver.sender, HandClock()
     sent: list[int] = []
 
     async def send_rtp(data: bytes) -> None:

@@ -6,13 +6,7 @@ import asyncio
 import pytest
 
 from callagent.rtc.datagram_queue import CAPACITY, DatagramQueue
-
-
-class Clock:
-    seconds = 100.0
-
-    def __call__(self) -> float:
-        return self.seconds
+from tests.clock import HandClock
 
 
 async def test_first_in_first_out() -> None:
@@ -49,7 +43,7 @@ async def test_the_oldest_gives_way_and_the_end_does_not() -> None:
 @pytest.mark.parametrize(("cost_s", "others_s"), [(0.001, 0.0), (0.02, 0.0), (0.001, 0.05), (0.02, 0.05)])
 async def test_others_on_the_loop_get_half_of_its_time(cost_s: float, others_s: float) -> None:
     """A datagram costs more time than passes until the next one comes: the queue is never empty."""
-    clock = Clock()
+    clock = HandClock()
     queue = DatagramQueue(clock)
     for _ in range(2):
         queue.put_nowait((b"x", 1))

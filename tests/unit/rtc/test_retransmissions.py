@@ -3,18 +3,11 @@
 
 from callagent.ports import NetworkReport
 from callagent.rtc.retransmissions import LOSSY_S, Retransmissions
-
-
-class Time:
-    def __init__(self) -> None:
-        self.seconds = 50.0
-
-    def now(self) -> float:
-        return self.seconds
+from tests.clock import HandClock
 
 
 def test_what_is_on_its_way_is_not_sent_again() -> None:
-    time = Time()
+    time = HandClock(50.0)
     sender = Retransmissions(time)
     sender.report(NetworkReport(round_trip_s=0.2))
     assert sender.asked(7)
@@ -27,7 +20,7 @@ def test_what_is_on_its_way_is_not_sent_again() -> None:
 
 
 def test_on_a_lossy_way_each_is_sent_twice() -> None:
-    time = Time()
+    time = HandClock(50.0)
     sender = Retransmissions(time)
     sender.report(NetworkReport(round_trip_s=0.1, fraction_lost=0.05))
     assert sender.asked(7)
@@ -42,7 +35,7 @@ def test_on_a_lossy_way_each_is_sent_twice() -> None:
 
 
 def test_second_copies_do_not_add_to_congestion() -> None:
-    sender = Retransmissions(Time())
+    sender = Retransmissions(HandClock(50.0))
     sender.report(NetworkReport(fraction_lost=0.05))
     sender.report(NetworkReport(fraction_lost=0.2))
     assert sender.asked(7)
@@ -50,7 +43,7 @@ def test_second_copies_do_not_add_to_congestion() -> None:
 
 
 def test_a_second_copy_that_comes_late_is_left_out() -> None:
-    time = Time()
+    time = HandClock(50.0)
     sender = Retransmissions(time)
     sender.report(NetworkReport(round_trip_s=0.1, fraction_lost=0.05))
     assert sender.asked(7)
