@@ -61,6 +61,7 @@ async def _many(took: list[float]) -> bool:
     return len(took) >= ENOUGH
 
 
+@pytest.mark.timeout(900)  # the limits of all six stalls, in a slow guest
 async def test_every_stall_is_noticed_and_the_call_sees_a_camera_again(
     installed: Machine, scene: Scene, limits: Limits, cameras: tuple[Camera, Camera]
 ) -> None:
