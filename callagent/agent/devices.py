@@ -66,7 +66,10 @@ def camera_maker(
 def microphone_maker(config: MicrophoneConfig, nodes: Nodes) -> Callable[[Choice], AudioSource]:
     def make(choice: Choice) -> AudioSource:
         if config.device == VIRTUAL:
-            return VirtualMicrophone(tone_hz=config.virtual.tone_hz, speech=config.virtual.speech)
+            virtual = config.virtual
+            return VirtualMicrophone(
+                tone_hz=virtual.tone_hz, speech=virtual.speech, period_ms=config.period_ms
+            )
         settings = SoundSettings(config.level, config.controls, config.period_ms)
         return nodes.microphone(choice.device, settings)
 
@@ -80,7 +83,7 @@ def speaker_maker(
 
     def make(choice: Choice) -> AudioOutput:
         if device == VIRTUAL:
-            return VirtualSpeaker(record=config.virtual.record)
+            return VirtualSpeaker(record=config.virtual.record, period_ms=config.period_ms)
         settings = SoundSettings(config.level, config.controls, config.period_ms, config.card_buffer_ms)
         return nodes.speaker(choice.device, settings)
 

@@ -31,6 +31,8 @@ SENT = CARRIED | {"codecs": ["VP8"], "bitrate_bps": 100_000}
 """A picture in two packets or three, since there each costs the agent some milliseconds."""
 SOUND = {"application": "low_delay", "packet_ms": 60, "complexity": 0}
 """The least work that sound can be."""
+PERIOD = {"period_ms": 40}
+"""Waking up a hundred times a second is work of its own."""
 PATIENT = {"silence_s": 30}
 """A guest that is k times slower may be silent for longer than a real machine."""
 
@@ -69,6 +71,8 @@ def lab_caller(service: Service) -> Kiosk:
         video=SENT,
         audio=SOUND,
         media=PATIENT,
+        microphone=PERIOD,
+        speaker=PERIOD,
     )
 
 
@@ -93,8 +97,8 @@ class GuestKiosk:
             "camera": CARRIED,
             "video": SENT,
             "media": PATIENT,
-            "microphone": {"period_ms": 40},
-            "speaker": {"volume": 100, "period_ms": 40, "buffer_ms": 200},
+            "microphone": PERIOD,
+            "speaker": PERIOD | {"volume": 100, "buffer_ms": 200},
             # The laboratory's sound cards are looped back and carry tones: there is no room.
             "audio": SOUND
             | {

@@ -12,14 +12,13 @@ from callagent.ports import AudioFrame, AudioSink, Clock, MonotonicClock
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 480
-_FRAME_S = FRAME_SAMPLES / RATE_HZ
 _CATCH_UP_S = 0.1
 _SPEECH_S = 4.0
 _SYLLABLES_PER_S = 4.0
 
 
 class VirtualMicrophone(VirtualDevice):
-    """A `ports.AudioSource`: stretches of 10 ms, mono, 48 kHz, paced without drift.
+    """A `ports.AudioSource`: stretches of `period_ms`, mono, 48 kHz, paced without drift.
 
     `tone_hz` and `level_dbfs` (peak, 0 is full scale) give a phase-continuous sine.
     With `speech`, harmonics of a voice at syllable rate with pauses between the
@@ -36,6 +35,7 @@ class VirtualMicrophone(VirtualDevice):
         speech: bool = False,
         *,
         hears_room: bool = False,
+        period_ms: int = 10,
         clock: Clock | None = None,
     ) -> None:
         super().__init__(name, MIC_OCCUPY)
@@ -43,6 +43,7 @@ class VirtualMicrophone(VirtualDevice):
         self.level_dbfs = level_dbfs
         self.hears_room = hears_room
         self._speech = _speech_pattern() if speech else None
+        self._period_s, self._period_samples = period_ms / 1000, period_ms * RATE_HZ // 1000
         self._clock = clock or MonotonicClock()
 
     def open(self, sink: AudioSink) -> None:
@@ -59,25 +60,25 @@ class VirtualMicrophone(VirtualDevice):
             if now - due > _CATCH_UP_S:
                 due = now
             captured = due
-            due += _FRAME_S
+            due += self._period_s
             if self._frozen.is_set():
                 continue
             if self._speech is None:
-                wave, phase = _tone(self.tone_hz, phase)
+                wave, phase = _tone(self.tone_hz, phase, self._period_samples)
             else:
-                wave = self._speech[position : position + FRAME_SAMPLES]
-                position = (position + FRAME_SAMPLES) % len(self._speech)
+                wave = np.take(self._speech, position + np.arange(self._period_samples), mode="wrap")
+                position = (position + self._period_samples) % len(self._speech)
             samples = (wave * (32767 * 10 ** (self.level_dbfs / 20))).astype(np.int16)
             self._life.live()
             if not self._stop.is_set():
                 sink.put(AudioFrame(samples.data, RATE_HZ, 1, captured))
 
 
-def _tone(frequency_hz: float, phase: float) -> tuple[NDArray[np.float64], float]:
-    """480 samples of a sine of amplitude 1 from `phase` (radians) on, and the phase after them."""
+def _tone(frequency_hz: float, phase: float, count: int) -> tuple[NDArray[np.float64], float]:
+    """So many samples of a sine of amplitude 1 from `phase` (radians) on, and the phase after them."""
     step = 2 * np.pi * frequency_hz / RATE_HZ
-    wave = np.sin(phase + step * np.arange(FRAME_SAMPLES))
-    return wave, float((phase + step * FRAME_SAMPLES) % (2 * np.pi))
+    wave = np.sin(phase + step * np.arange(count))
+    return wave, float((phase + step * count) % (2 * np.pi))
 
 
 def _speech_pattern() -> NDArray[np.float64]:

@@ -15,14 +15,14 @@ from callagent.devices.virtual.faults import VirtualDevice
 from callagent.devices.virtual.microphone import FRAME_SAMPLES, RATE_HZ
 from callagent.ports import AudioPull, Clock, MonotonicClock
 
-_FRAME_S = FRAME_SAMPLES / RATE_HZ
 _CATCH_UP_S = 0.1
 _KEPT_SAMPLES = 10 * RATE_HZ
-_HEADER_EVERY_FRAMES = 50
+_HEADER_EVERY_BYTES = RATE_HZ
+"""Half a second."""
 
 
 class VirtualSpeaker(VirtualDevice):
-    """A `ports.AudioOutput`: pulls 10 ms of sound every 10 ms in real time.
+    """A `ports.AudioOutput`: pulls the sound of `period_ms` at once, 10 ms by 10 ms, in real time.
 
     Keeps the last ten seconds (`recent`) and, when `record` names a file, everything
     in a WAV file (mono, 16 bit, 48 kHz) that can be read while it grows. A
@@ -30,9 +30,15 @@ class VirtualSpeaker(VirtualDevice):
     """
 
     def __init__(
-        self, name: str = "virtual-speaker", record: Path | str | None = None, *, clock: Clock | None = None
+        self,
+        name: str = "virtual-speaker",
+        record: Path | str | None = None,
+        *,
+        period_ms: int = 10,
+        clock: Clock | None = None,
     ) -> None:
         super().__init__(name, SPEAKER_FAIL)
+        self._period_s, self._pulls = period_ms / 1000, period_ms * RATE_HZ // 1000 // FRAME_SAMPLES
         self._clock = clock or MonotonicClock()
         self._record = WavFile(Path(record)) if record is not None else None
         self._lock = threading.Lock()
@@ -83,14 +89,17 @@ class VirtualSpeaker(VirtualDevice):
             now = self._clock.now()
             if now - due > _CATCH_UP_S:
                 due = now
-            due += _FRAME_S
+            due += self._period_s
             if self._frozen.is_set():
                 continue
-            samples = np.frombuffer(pull(), np.int16)
-            self._life.live()
-            self._keep(samples)
-            if self._record is not None:
-                self._record.write(samples.astype("<i2").tobytes())
+            for _ in range(self._pulls):
+                self._take(np.frombuffer(pull(), np.int16))
+
+    def _take(self, samples: NDArray[np.int16]) -> None:
+        self._life.live()
+        self._keep(samples)
+        if self._record is not None:
+            self._record.write(samples.astype("<i2").tobytes())
 
     def _keep(self, samples: NDArray[np.int16]) -> None:
         with self._lock:
@@ -115,8 +124,8 @@ class WavFile:
             self._write_header(self._file)
         self._file.write(samples)
         self._bytes += len(samples)
-        self._since_header += 1
-        if self._since_header >= _HEADER_EVERY_FRAMES:
+        self._since_header += len(samples)
+        if self._since_header >= _HEADER_EVERY_BYTES:
             self._write_header(self._file)
 
     def close(self) -> None:

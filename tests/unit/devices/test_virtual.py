@@ -118,10 +118,14 @@ def samples_of(sink: Sink) -> NDArray[np.int16]:
     )
 
 
-def test_microphone_tone_is_pure_and_of_the_level_asked_for() -> None:
-    microphone, sink = VirtualMicrophone(tone_hz=440.0, level_dbfs=-12.0), Sink()
+PERIODS_MS = pytest.mark.parametrize("period_ms", [10, 60])
+
+
+@PERIODS_MS
+def test_microphone_tone_is_pure_and_of_the_level_asked_for(period_ms: int) -> None:
+    microphone, sink = VirtualMicrophone(tone_hz=440.0, level_dbfs=-12.0, period_ms=period_ms), Sink()
     microphone.open(sink)
-    sink.wait(50)
+    sink.wait(-(-500 // period_ms))
     microphone.close()
     samples = samples_of(sink)[: 480 * 50].astype(float)
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
@@ -154,9 +158,10 @@ def test_microphone_and_speaker_may_be_occupied() -> None:
     assert caught.value.code == SPEAKER_FAIL
 
 
-def test_speaker_pulls_in_real_time_and_records(tmp_path: Path) -> None:
+@PERIODS_MS
+def test_speaker_pulls_in_real_time_and_records(tmp_path: Path, period_ms: int) -> None:
     path = tmp_path / "heard.wav"
-    speaker = VirtualSpeaker(record=path)
+    speaker = VirtualSpeaker(record=path, period_ms=period_ms)
     pulled = threading.Semaphore(0)
     count = 0
 
