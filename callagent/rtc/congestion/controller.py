@@ -21,6 +21,8 @@ PACING = 2.5
 """How much faster than the rate a picture may leave."""
 BURST_S, SHORT_BURST_S = 0.04, 0.005
 """An ordinary picture leaves at once, so that pacing costs it no time; key frames are spread."""
+FIRST_BURST_BYTES = 14_600
+"""Ten packets, which any way takes at once before anything is known of it (RFC 6928): the first key frame."""
 _SHALLOW_LOSS = 0.07
 """More lost than this: the queues on the way may be too short for a burst."""
 _SILENCE_S = 1.0
@@ -46,6 +48,8 @@ class CongestionController:
         self._loss = LossControl(min_bps, max_bps)
         self._probing = Probing(start_bps, max_bps)
         self._probed = False
+        self._told = False
+        """Whether anything was ever told of the way."""
         self._heard_at: float | None = None
         self._sent_at: float | None = None
         self.round_trip_s = 0.2
@@ -64,7 +68,8 @@ class CongestionController:
     def burst_bytes(self) -> float:
         """What may leave at once; less where packets get lost, because queues may be short there."""
         lost = self._loss.fraction
-        return self._target_bps / 8 * (BURST_S if lost is None or lost < _SHALLOW_LOSS else SHORT_BURST_S)
+        usual = self._target_bps / 8 * (BURST_S if lost is None or lost < _SHALLOW_LOSS else SHORT_BURST_S)
+        return usual if self._told else max(usual, FIRST_BURST_BYTES)
 
     @property
     def queue_s(self) -> float:
@@ -99,6 +104,7 @@ class CongestionController:
         results = self._history.results(feedback, now)
         if not results:
             return
+        self._told = True
         self._heard_at = now
         self._measure_round_trip(results, now)
         usage, turned = self._delay.usage, False

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import pytest
 
-from callagent.rtc.congestion.controller import CongestionController
+from callagent.rtc.congestion.controller import FIRST_BURST_BYTES, CongestionController
 from tests.unit.rtc.link import Link, Sender, arrived_bps, run
 
 START_BPS = 300_000
@@ -114,6 +114,13 @@ def test_a_way_that_went_dead_is_not_filled() -> None:
     link, one = Link(2e6), sender()
     run(link, [one], 20, [(10, rate(1.0))])
     assert one.samples[-1].target_bps <= 100_000
+
+
+def test_ten_packets_may_leave_at_once_until_something_is_known_of_the_way() -> None:
+    link, one = Link(300e3), sender()
+    assert one.controller.burst_bytes == FIRST_BURST_BYTES
+    run(link, [one], 1)
+    assert one.controller.burst_bytes < FIRST_BURST_BYTES / 2
 
 
 def test_rates_that_make_no_sense() -> None:
