@@ -6,11 +6,10 @@ figures are medians. The encoder in use is `ours`, the others stand beside it. T
 time of a sender without encoder, the camera's own H.264 passed through, over that of one with it.
 """
 
-import json
 import statistics
-import subprocess
 import sys
 
+from benchmarks import child
 from benchmarks.report import Figure, Report
 from callagent.media.encoders.base import EncoderSettings
 from callagent.media.encoders.probing import probe
@@ -32,32 +31,34 @@ def run(short: bool) -> Report:
     """Short: one run of 60 pictures each, else five of 300; the senders run 4 s, else 15 s."""
     rounds, pictures, seconds = (1, 60, 4.0) if short else (5, 300, 15.0)
     variants = _variants()
-    results: dict[str, list[dict[str, float]]] = {}
+    results: dict[str, list[child.Figures]] = {}
     for round_ in range(rounds):
         for variant in variants:
             print(f"round {round_ + 1} of {rounds}: {variant}", file=sys.stderr)
-            results.setdefault(variant, []).append(_child("encode", variant, str(pictures)))
+            results.setdefault(variant, []).append(_run("encode", variant, str(pictures)))
         for sender in ("software", "camera"):
             print(f"round {round_ + 1} of {rounds}: sender, {sender}", file=sys.stderr)
-            results.setdefault(f"sender {sender}", []).append(_child("send", sender, str(seconds)))
+            results.setdefault(f"sender {sender}", []).append(_run("send", sender, str(seconds)))
     first, *others = variants
     figures = []
     for key, name, unit, more_is_better in FIGURES:
-        peers = {variant: _median(results[variant], key) for variant in others}
-        ours = _median(results[first], key)
+        peers = {variant: child.median(results[variant], key) for variant in others}
+        ours = child.median(results[first], key)
         figures.append(Figure(f"720p30 {name}", unit, ours, peers, None, more_is_better))
     figures += _sender_figures(results)
     return Report("encoders", figures)
 
 
-def _sender_figures(results: dict[str, list[dict[str, float]]]) -> list[Figure]:
+def _sender_figures(results: dict[str, list[child.Figures]]) -> list[Figure]:
     camera, software = results["sender camera"], results["sender software"]
     ratio = statistics.median(
         one["cpu_percent"] / other["cpu_percent"] for one, other in zip(camera, software, strict=True)
     )
-    peers = {OURS: _median(software, "cpu_percent")}
+    peers = {OURS: child.median(software, "cpu_percent")}
     return [
-        Figure("sender CPU, camera passed through", "% of a core", _median(camera, "cpu_percent"), peers),
+        Figure(
+            "sender CPU, camera passed through", "% of a core", child.median(camera, "cpu_percent"), peers
+        ),
         Figure("sender CPU, passed through / encoded", "ratio", ratio, {}, PASSTHROUGH_TARGET),
         Figure(
             "pictures passed through unchanged",
@@ -70,8 +71,8 @@ def _sender_figures(results: dict[str, list[dict[str, float]]]) -> list[Figure]:
         Figure(
             "pictures sent, passed through",
             "1/s",
-            _median(camera, "fps"),
-            {OURS: _median(software, "fps")},
+            child.median(camera, "fps"),
+            {OURS: child.median(software, "fps")},
             29.0,
             more_is_better=True,
         ),
@@ -86,12 +87,5 @@ def _variants() -> list[str]:
     return [*presets, *(name for name in names if name != OURS)]
 
 
-def _median(results: list[dict[str, float]], key: str) -> float:
-    return statistics.median(result[key] for result in results)
-
-
-def _child(*arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.encoders_run", *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=180).stdout
-    figures: dict[str, float] = json.loads(output.splitlines()[-1])
-    return figures
+def _run(*arguments: str) -> child.Figures:
+    return child.run("encoders_run", *arguments, timeout_s=180)

@@ -6,11 +6,10 @@ process, take complete pictures and decode none: on two cores eight decoders wou
 Every run begins anew; the peers take turns; figures are medians over the runs.
 """
 
-import json
 import statistics
-import subprocess
 import sys
 
+from benchmarks import child
 from benchmarks.report import Figure, Report
 
 PEERS = ("ours", "aiortc")
@@ -18,7 +17,7 @@ COUNTS, SHORT_COUNTS = (1, 2, 4, 8), (1, 4)
 MAX_RATIO = 1.5
 MIN_FPS = 29.0
 
-Results = dict[tuple[int, str], list[dict[str, float]]]
+Results = dict[tuple[int, str], list[child.Figures]]
 
 
 def run(short: bool) -> Report:
@@ -41,7 +40,7 @@ def _figures(results: Results, counts: tuple[int, ...]) -> list[Figure]:
             ("fps", "pictures per second, worst peer", "1/s", MIN_FPS),
             ("bitrate_kbps", "bitrate, worst peer", "kbit/s", None),
         ):
-            ours, stock = (_median(results[count, peer], key) for peer in PEERS)
+            ours, stock = (child.median(results[count, peer], key) for peer in PEERS)
             more = target is not None
             figures.append(Figure(f"{count} peers, {name}", unit, ours, {"aiortc": stock}, target, more))
     return figures
@@ -59,14 +58,5 @@ def _ratio(results: Results) -> Figure:
     return Figure("sender's CPU, 4 peers / 1 peer", "", ours, {"aiortc": stock}, MAX_RATIO)
 
 
-def _median(runs: list[dict[str, float]], key: str) -> float:
-    return statistics.median(run[key] for run in runs)
-
-
-def _run_peer(peer: str, count: int, seconds: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.fanout_sender", peer, str(count), str(seconds)]
-    output = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, timeout=seconds + 60
-    ).stdout
-    figures: dict[str, float] = json.loads(output)
-    return figures
+def _run_peer(peer: str, count: int, seconds: float) -> child.Figures:
+    return child.run("fanout_sender", peer, str(count), str(seconds), timeout_s=seconds + 60)

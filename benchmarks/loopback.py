@@ -3,52 +3,120 @@
 webrtcbin and Chromium.
 
 Every run is a process of its own, both ends in it; the peers take turns, so that
-what else the machine does falls on all; figures are medians over the runs.
+what else the machine does falls on all; figures are medians over the runs. Every peer follows its own
+rate control first. What their processors do is compared at equal rate and equal quality: stock aiortc at
+a rate that is pinned, ours with the effort whose pictures are as good as its, webrtcbin with our settings.
 Targets: the project's anchors for performance (latency and time to the first picture).
 """
 
-import json
-import statistics
-import subprocess
 import sys
+from collections.abc import Callable, Mapping, Sequence
 
+from benchmarks import child
 from benchmarks.report import Figure, Report
 
+ROUNDS = 3
 CODECS = ("H264", "VP8")
 PEERS = ("ours", "aiortc", "webrtcbin", "chromium")
 SHORT_PEERS = ("ours", "aiortc")
+LATENCY_RATIOS = {"chromium": 1.0, "webrtcbin": 1.0}
 FIGURES = (
-    ("p50_ms", "latency p50", "ms", 15.0, False),
-    ("p95_ms", "latency p95", "ms", 25.0, False),
-    ("first_frame_ms", "first picture after createOffer", "ms", 150.0, False),
-    ("cpu_percent", "CPU, both ends", "% of a core", None, False),
-    ("fps", "pictures per second", "1/s", 29.0, True),
-    ("bitrate_kbps", "bitrate", "kbit/s", None, False),
+    Figure("latency p50", "ms", 0, target=15.0, at_most={"aiortc": 0.30} | LATENCY_RATIOS),
+    Figure("latency p95", "ms", 0, target=25.0, at_most={"aiortc": 0.40} | LATENCY_RATIOS),
+    Figure("latency without coding p50", "ms", 0, target=3.0),
+    Figure("latency without coding p95", "ms", 0, target=8.0),
+    Figure("first picture after createOffer", "ms", 0, target=150.0, at_most={"aiortc": 1.0}),
+    Figure("CPU, both ends", "% of a core", 0),
+    Figure("pictures per second", "1/s", 0, target=29.0, more_is_better=True),
+    Figure("bitrate", "kbit/s", 0),
+    Figure("PSNR of luma", "dB", 0, more_is_better=True),
 )
+KEYS = (
+    *("p50_ms", "p95_ms", "beyond_p50_ms", "beyond_p95_ms", "first_frame_ms"),
+    *("cpu_percent", "fps", "bitrate_kbps", "psnr_db"),
+)
+EQUAL_BPS = 1_500_000
+EFFORTS = {
+    "H264": ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
+    "VP8": ("-12", "-8", "-6", "-5", "-4"),
+}
+"""From the least work to the most."""
+USUAL_EFFORT = {"H264": "veryfast", "VP8": "-8"}
+SAME_DB = 0.3
 
 
 def run(short: bool) -> Report:
-    """Short: one run of 5 s each of ours and aiortc, else five runs of 15 s each."""
-    rounds, seconds, peers = (1, 5.0, SHORT_PEERS) if short else (5, 15.0, PEERS)
-    results: dict[tuple[str, str], list[dict[str, float]]] = {}
+    """Short: one run of 5 s each of ours and aiortc as they are, else three of 15 s, and what is equal."""
+    rounds, seconds, peers = (1, 5.0, SHORT_PEERS) if short else (ROUNDS, 15.0, PEERS)
+    results: dict[str, dict[str, list[child.Figures]]] = {codec: {} for codec in CODECS}
     for round_ in range(rounds):
         for codec in CODECS:
             for peer in peers:
                 print(f"round {round_ + 1} of {rounds}: {codec}, {peer}", file=sys.stderr)
-                results.setdefault((codec, peer), []).append(_run_peer(peer, codec, seconds))
+                results[codec].setdefault(peer, []).append(_run_peer(peer, codec, seconds))
     figures = []
     for codec in CODECS:
-        for key, name, unit, target, more_is_better in FIGURES:
-            medians = {peer: statistics.median(run[key] for run in results[codec, peer]) for peer in peers}
-            ours = medians.pop("ours")
-            figures.append(Figure(f"{codec} {name}", unit, ours, medians, target, more_is_better))
+        for key, figure in zip(KEYS, FIGURES, strict=True):
+            figures.append(figure.measured(codec, _medians(results[codec], key)))
+        if not short:
+            figures += _equal(codec, seconds)
     return Report("loopback", figures)
 
 
-def _run_peer(peer: str, codec: str, seconds: float) -> dict[str, float]:
-    command = [sys.executable, "-m", "benchmarks.loopback_peer", peer, codec, str(seconds)]
-    output = subprocess.run(
-        command, check=True, stdout=subprocess.PIPE, text=True, timeout=seconds + 60
-    ).stdout
-    figures: dict[str, float] = json.loads(output)
+def _equal(codec: str, seconds: float) -> list[Figure]:
+    """CPU with equal rate and quality: aiortc and ours, then webrtcbin and ours with equal settings."""
+
+    def bare(peer: str, effort: str | None, bps: int) -> child.Figures:
+        print(f"{codec} at {bps / 1000:.0f} kbit/s: {peer}, {effort or 'its own effort'}", file=sys.stderr)
+        return _run_peer(peer, codec, seconds, bps, effort)
+
+    stock = bare("aiortc", None, EQUAL_BPS)
+    # Its encoder does not keep strictly to what it is told; ours does.
+    bps = round(stock["bitrate_kbps"] * 1000)
+    effort = _as_good(codec, stock, lambda effort: bare("ours", effort, bps))
+    turns = (
+        *(("ours", effort, bps), ("aiortc", None, EQUAL_BPS)),
+        *(("ours usual", USUAL_EFFORT[codec], EQUAL_BPS), ("webrtcbin", USUAL_EFFORT[codec], EQUAL_BPS)),
+    )
+    results: dict[str, list[child.Figures]] = {}
+    for _ in range(ROUNDS):
+        for name, with_, rate in turns:
+            results.setdefault(name, []).append(bare(name.split()[0], with_, rate))
+    figures = []
+    for ours, peer, ratio, how in (
+        ("ours", "aiortc", 0.70, f"as good as aiortc ({effort})"),
+        ("ours usual", "webrtcbin", 1.1, f"same settings as webrtcbin ({USUAL_EFFORT[codec]})"),
+    ):
+        for key, name, unit in (
+            ("cpu_percent", "CPU", "% of a core"),
+            ("psnr_db", "PSNR", "dB"),
+            ("bitrate_kbps", "bitrate", "kbit/s"),
+        ):
+            medians = _medians({"ours": results[ours], peer: results[peer]}, key)
+            at_most = {peer: ratio} if key == "cpu_percent" else {}
+            figures.append(Figure(f"{how}: {name}", unit, 0, at_most=at_most).measured(codec, medians))
     return figures
+
+
+def _as_good(codec: str, stock: child.Figures, measure: Callable[[str], child.Figures]) -> str:
+    """The least effort whose pictures are not worse by more than what counts as equal; else the best one."""
+    found = {}
+    for effort in EFFORTS[codec]:
+        psnr_db = found[effort] = measure(effort)["psnr_db"]
+        print(f"{codec} {effort}: {psnr_db:.2f} dB, aiortc {stock['psnr_db']:.2f} dB", file=sys.stderr)
+        if psnr_db >= stock["psnr_db"] - SAME_DB:
+            return effort
+    return max(found, key=lambda effort: found[effort])
+
+
+def _medians(results: Mapping[str, Sequence[child.Figures]], key: str) -> dict[str, float]:
+    """By peer, of those that have such a figure."""
+    return {peer: child.median(runs, key) for peer, runs in results.items() if key in runs[0]}
+
+
+def _run_peer(
+    peer: str, codec: str, seconds: float, bps: int | None = None, effort: str | None = None
+) -> child.Figures:
+    options = [f"--bps={bps}"] if bps is not None else []
+    options += [f"--effort={effort}"] if effort is not None else []
+    return child.run("loopback_peer", peer, codec, str(seconds), *options, timeout_s=seconds + 60)

@@ -16,9 +16,11 @@ from aiortc import (
     RTCSessionDescription,
     VideoStreamTrack,
 )
+from aiortc.codecs import h264, vpx
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCOutboundRtpStreamStats
 
+from benchmarks.loopback_peer import AS_USUAL, Coding
 from benchmarks.scene import LatencyLog, Scene
 from tests.impaired_link import ImpairedLink
 
@@ -66,8 +68,17 @@ class StockCall:
 
 @asynccontextmanager
 async def connect(
-    codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+    codec: str,
+    scene: Scene,
+    log: LatencyLog,
+    link: ImpairedLink | None = None,
+    coding: Coding = AS_USUAL,
 ) -> AsyncIterator[StockCall]:
+    """Its encoders take no effort; a rate is pinned between the bounds they keep their own to."""
+    if coding.bitrate_bps is not None:
+        for module in (h264, vpx):
+            for bound in ("DEFAULT_BITRATE", "MIN_BITRATE", "MAX_BITRATE"):
+                setattr(module, bound, coding.bitrate_bps)
     # No STUN: its default server would only slow it down here.
     a, b = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
     tasks = set()

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.loopback_peer import FIRST_FRAME_TIMEOUT_S, FPS, HEIGHT, WARM_UP_S, WIDTH, Result
-from benchmarks.scene import Scene
+from benchmarks.scene import PICTURES, Scene
 from tests.browser.chromium import chromium
 
-CLIP_PICTURES = 90
-"""Three seconds, then it begins again: no picture takes so long."""
+CLIP_PICTURES = 2 * PICTURES
+"""Four seconds, then it begins again: no picture takes so long."""
 BITRATE_BPS = 1_500_000
 MIN_FPS = 28.0
 SETTLE_S = 5.0

@@ -11,11 +11,14 @@ from typing import Literal
 
 import numpy as np
 
+from benchmarks.loopback_peer import AS_USUAL, Coding
 from benchmarks.scene import LatencyLog, Scene
 from callagent.media import CameraSlot, LocalStreams, MicrophoneSlot, VideoSettings
+from callagent.media.encoders.roster import EncoderChoice, EncoderRoster
 from callagent.media.playout.video import VideoPlayout
 from callagent.ports import (
     Codec,
+    Drop,
     EncodedSink,
     EncodedStream,
     FrameSink,
@@ -28,6 +31,7 @@ from callagent.ports import (
     ReceivedPacket,
     ReceiverControl,
     SourceState,
+    Stage,
     TrackInfo,
     VideoFrame,
     VideoMode,
@@ -126,15 +130,38 @@ class Silent:
         return {}
 
 
+class CodingTimes:
+    """A `ports.Tracer` that knows what encoding and decoding the last picture took.
+
+    On a way that takes less than a picture's time the last one encoded is the one that was just decoded.
+    """
+
+    on = True
+
+    def __init__(self) -> None:
+        self._last = {Stage.ENCODED: 0.0, Stage.DECODED: 0.0}
+
+    @property
+    def last_s(self) -> float:
+        return sum(self._last.values())
+
+    def took(self, stage: Stage, seconds: float) -> None:
+        if stage in self._last:
+            self._last[stage] = seconds
+
+    def dropped(self, cause: Drop) -> None: ...
+
+
 class Sinks:
     """A `RemoteMedia` that decodes and logs pictures."""
 
-    def __init__(self, log: LatencyLog) -> None:
-        self._log = log
+    def __init__(self, log: LatencyLog, times: CodingTimes | None = None) -> None:
+        """`times`: to log with each picture."""
+        self._log, self._times = log, times or CodingTimes()
         self._videos: list[VideoPlayout] = []
 
     def video_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> VideoPlayout:
-        self._videos.append(VideoPlayout(self, control))
+        self._videos.append(VideoPlayout(self, control, tracer=self._times))
         return self._videos[-1]
 
     def audio_sink(self, peer: PeerKey, track: TrackInfo, control: ReceiverControl) -> Silent:
@@ -147,7 +174,7 @@ class Sinks:
     def put(self, frame: VideoFrame) -> None:
         plane = frame.planes[0]
         luma = np.frombuffer(plane.data, np.uint8).reshape(-1, plane.stride)
-        self._log.arrive(luma[: frame.height, : frame.width])
+        self._log.arrive(luma[: frame.height, : frame.width], self._times.last_s)
 
     def on_media_state(self, peer: PeerKey, state: MediaSessionState) -> None: ...
 
@@ -168,17 +195,34 @@ class OurCall:
             await asyncio.sleep(0.1)
 
 
+def _encoders(codec: str, coding: Coding) -> EncoderRoster:
+    if coding.effort is None:
+        return EncoderRoster()
+    option = {"H264": "preset", "VP8": "cpu-used"}[codec]
+    name = {"H264": "libx264", "VP8": "libvpx"}[codec]
+    return EncoderRoster([EncoderChoice(name, {option: coding.effort})])
+
+
 @asynccontextmanager
 async def connect(
-    codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+    codec: str,
+    scene: Scene,
+    log: LatencyLog,
+    link: ImpairedLink | None = None,
+    coding: Coding = AS_USUAL,
 ) -> AsyncIterator[OurCall]:
+    times = CodingTimes()
     camera = CameraSlot()
     camera.set_source(SceneCamera(scene, log))
     camera.start(VideoMode(scene.width, scene.height, FPS))
     streams = LocalStreams(
-        camera, MicrophoneSlot(), VideoSettings(scene.width, scene.height, FPS, BITRATE_BPS)
+        camera,
+        MicrophoneSlot(),
+        VideoSettings(scene.width, scene.height, FPS, coding.bitrate_bps or BITRATE_BPS),
+        _encoders(codec, coding),
+        tracer=times,
     )
-    settings, sinks = RtcSettings(video_codecs=(Codec(codec),)), Sinks(log)
+    settings, sinks = RtcSettings(video_codecs=(Codec(codec),)), Sinks(log, times)
     a, b = (
         WebRtcSessionFactory(OneWay(local), sinks, settings).create(
             PeerKey("benchmark", session, session, 1), "benchmark", (), sinks

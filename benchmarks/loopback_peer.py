@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One run of one peer in a process of its own: `python -m benchmarks.loopback_peer PEER CODEC SECONDS`.
 
-Prints a JSON object of figures on standard output.
+`--bps` and `--effort` set what a peer encodes with. Prints a JSON object of figures on standard output.
 """
 
+import argparse
 import asyncio
 import importlib
 import json
-import sys
+import statistics
 import time
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -23,6 +24,18 @@ FIRST_FRAME_TIMEOUT_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
+class Coding:
+    """What a peer encodes with; None is what it does by itself."""
+
+    bitrate_bps: int | None = None
+    effort: str | None = None
+    """libx264's preset, libvpx's cpu-used."""
+
+
+AS_USUAL = Coding()
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What one run measured."""
 
@@ -35,6 +48,11 @@ class Result:
     """Of one core; both ends and the drawing of the scene."""
     fps: float
     bitrate_kbps: float
+    psnr_db: float | None = None
+    """Of decoded luma; None where pictures cannot be compared."""
+    beyond_p50_ms: float | None = None
+    """Latency without encoding and decoding, picture by picture; None where these are not known."""
+    beyond_p95_ms: float | None = None
 
 
 class Call(Protocol):
@@ -45,7 +63,12 @@ class Call(Protocol):
 
 class Peer(Protocol):
     def __call__(
-        self, codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+        self,
+        codec: str,
+        scene: Scene,
+        log: LatencyLog,
+        link: ImpairedLink | None = None,
+        coding: Coding = AS_USUAL,
     ) -> AbstractAsyncContextManager[Call]:
         """Connect a sender of the scene, at 30 pictures a second, with a receiver that logs arrivals.
 
@@ -54,10 +77,11 @@ class Peer(Protocol):
         ...
 
 
-async def measure(peer: Peer, codec: str, seconds: float) -> Result:
-    scene, log = Scene(WIDTH, HEIGHT), LatencyLog()
+async def measure(peer: Peer, codec: str, seconds: float, coding: Coding) -> Result:
+    scene = Scene(WIDTH, HEIGHT)
+    log = LatencyLog(scene)
     began = time.monotonic()
-    async with peer(codec, scene, log) as call:
+    async with peer(codec, scene, log, coding=coding) as call:
         async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S):
             await log.first.wait()
         await asyncio.sleep(WARM_UP_S)
@@ -66,6 +90,7 @@ async def measure(peer: Peer, codec: str, seconds: float) -> Result:
         await asyncio.sleep(seconds)
         log.measuring = False
         sent, cpu, wall = call.bytes_sent() - sent, time.process_time() - cpu, time.monotonic() - wall
+    timed = any(arrival.coding_s for arrival in log.arrivals)
     return Result(
         p50_ms=log.percentile_ms(50),
         p95_ms=log.percentile_ms(95),
@@ -73,18 +98,29 @@ async def measure(peer: Peer, codec: str, seconds: float) -> Result:
         cpu_percent=100 * cpu / wall,
         fps=len(log.arrivals) / wall,
         bitrate_kbps=sent * 8 / wall / 1000,
+        psnr_db=statistics.mean(log.psnr_db),
+        beyond_p50_ms=log.beyond_coding_ms(50) if timed else None,
+        beyond_p95_ms=log.beyond_coding_ms(95) if timed else None,
     )
 
 
 def main() -> None:
-    name, codec, seconds = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.loopback_peer", description=__doc__)
+    parser.add_argument("peer")
+    parser.add_argument("codec")
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--bps", type=int)
+    parser.add_argument("--effort")
+    given = parser.parse_args()
     # Only this one is imported, so that no peer's process ever sees another's code.
-    module = importlib.import_module(f"benchmarks.loopback_{name}")
-    if name == "chromium":
-        measuring: Coroutine[Any, Any, Result] = module.measure(codec, float(seconds))
+    module = importlib.import_module(f"benchmarks.loopback_{given.peer}")
+    if given.peer == "chromium":
+        measuring: Coroutine[Any, Any, Result] = module.measure(given.codec, given.seconds)
     else:
-        measuring = measure(module.connect, codec, float(seconds))
-    print(json.dumps(asdict(asyncio.run(measuring))))
+        coding = Coding(given.bps, given.effort)
+        measuring = measure(module.connect, given.codec, given.seconds, coding)
+    figures = asdict(asyncio.run(measuring))
+    print(json.dumps({name: value for name, value in figures.items() if value is not None}))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.loopback_peer import AS_USUAL, Coding
 from benchmarks.scene import LatencyLog, Scene
 from callagent.media.encoders.gi_access import gstreamer
 from tests.impaired_link import ImpairedLink
@@ -19,16 +20,18 @@ FPS = 30
 BITRATE_BPS = 1_500_000
 _ENCODE = {
     "H264": (
-        f"x264enc name=encoder tune=zerolatency speed-preset=veryfast bitrate={BITRATE_BPS // 1000}"
+        "x264enc name=encoder tune=zerolatency speed-preset={effort} bitrate={kbps}"
         " key-int-max=1073741824 bframes=0 vbv-buf-capacity=500 option-string=scenecut=0:repeat-headers=1"
         " ! video/x-h264,profile=constrained-baseline ! rtph264pay aggregate-mode=zero-latency mtu=1200"
     ),
     "VP8": (
-        f"vp8enc name=encoder deadline=1 cpu-used=-8 threads=1 target-bitrate={BITRATE_BPS} end-usage=cbr"
+        "vp8enc name=encoder deadline=1 cpu-used={effort} threads=1 target-bitrate={kbps}000 end-usage=cbr"
         " error-resilient=default lag-in-frames=0 static-threshold=1 keyframe-max-dist=1000000"
         " min-quantizer=2 max-quantizer=56 undershoot=100 overshoot=15 ! rtpvp8pay mtu=1200"
     ),
 }
+_EFFORT = {"H264": "veryfast", "VP8": "-8"}
+"""Ours."""
 _DECODE = {
     "H264": "rtph264depay ! avdec_h264 max-threads=1 thread-type=slice",
     "VP8": "rtpvp8depay ! vp8dec threads=1",
@@ -77,15 +80,21 @@ class _Source:
 
 @asynccontextmanager
 async def connect(
-    codec: str, scene: Scene, log: LatencyLog, link: ImpairedLink | None = None
+    codec: str,
+    scene: Scene,
+    log: LatencyLog,
+    link: ImpairedLink | None = None,
+    coding: Coding = AS_USUAL,
 ) -> AsyncIterator[GstCall]:
     """Raises GStreamerMissing and ValueError where its packages are not installed."""
     if link is not None:
         raise ValueError("webrtcbin is measured without a link only")
     gst = _with_webrtc()
+    kbps = (coding.bitrate_bps or BITRATE_BPS) // 1000
+    encode = _ENCODE[codec].format(kbps=kbps, effort=coding.effort or _EFFORT[codec])
     caps = f"video/x-raw,format=I420,width={scene.width},height={scene.height},framerate={FPS}/1"
     sending = gst.parse_launch(
-        f"appsrc name=source is-live=true format=time block=false caps={caps} ! {_ENCODE[codec]} pt=96"
+        f"appsrc name=source is-live=true format=time block=false caps={caps} ! {encode} pt=96"
         f" ! application/x-rtp,media=video,encoding-name={codec},payload=96,clock-rate=90000"
         " ! webrtcbin name=peer bundle-policy=max-bundle latency=0"
     )

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a benchmark found: ours and its peers side by side."""
 
+import dataclasses
 import json
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +22,30 @@ class Figure:
     peers: dict[str, float] = field(default_factory=dict)
     target: float | None = None
     more_is_better: bool = False
+    at_most: dict[str, float] = field(default_factory=dict)
+    """The greatest share of a peer's figure that ours may be; a peer that was not measured does not count."""
+
+    def measured(self, prefix: str, found: Mapping[str, float]) -> Self:
+        """The same with what was found, under "ours" and the peers' names."""
+        peers = {name: value for name, value in found.items() if name != "ours"}
+        return dataclasses.replace(self, name=f"{prefix} {self.name}", ours=found["ours"], peers=peers)
 
     @property
     def ok(self) -> bool | None:
-        """Whether the target was met; None where there is none."""
-        if self.target is None:
-            return None
-        return self.ours >= self.target if self.more_is_better else self.ours <= self.target
+        """Whether all targets were met; None where there is none."""
+        met = []
+        if self.target is not None:
+            met.append(self.ours >= self.target if self.more_is_better else self.ours <= self.target)
+        for peer in self.at_most.keys() & self.peers.keys():
+            met.append(self.ours <= self.at_most[peer] * self.peers[peer])
+        return all(met) if met else None
+
+    @property
+    def targets(self) -> str:
+        """All of them in words."""
+        words = [] if self.target is None else [f"{'≥' if self.more_is_better else '≤'} {self.target:g}"]
+        words += [f"≤ {share:g} × {peer}" for peer, share in self.at_most.items() if peer in self.peers]
+        return ", ".join(words)
 
     def as_json(self) -> dict[str, object]:
         return {
@@ -35,6 +55,7 @@ class Figure:
             "peers": {peer: round(value, 3) for peer, value in self.peers.items()},
             "ratio": {peer: round(self.ours / value, 3) for peer, value in self.peers.items() if value},
             "target": self.target,
+            "at_most": self.at_most,
             "ok": self.ok,
         }
 
@@ -67,9 +88,7 @@ class Report:
                     f"{figure.ours:.1f}",
                     *(f"{figure.peers[peer]:.1f}" if peer in figure.peers else "-" for peer in peers),
                     *(f"{ratio[peer]:.2f}" if peer in ratio else "-" for peer in peers),
-                    ""
-                    if figure.target is None
-                    else f"{'≥' if figure.more_is_better else '≤'} {figure.target:g}",
+                    figure.targets,
                     {None: "", True: "yes", False: "NO"}[figure.ok],
                 ]
             )

@@ -8,13 +8,11 @@ itself and makes no new connection after an outage: in the last two there is no 
 """
 
 import asyncio
-import json
 import os
 import statistics
-import subprocess
 import sys
 
-from benchmarks import outage
+from benchmarks import child, outage
 from benchmarks.report import Figure, Report
 
 PEERS = ("ours", "aiortc")
@@ -36,7 +34,7 @@ NARROW = (
 PREFIX = {"lossy": "5 % loss, 100 ms round trip, 20 ms jitter", "narrow": "2 Mbit/s to 400 kbit/s"}
 OUTAGES = 6
 
-Results = dict[tuple[str, str], list[dict[str, float]]]
+Results = dict[tuple[str, str], list[child.Figures]]
 
 
 def run(short: bool) -> Report:
@@ -61,16 +59,16 @@ def _figures(
 ) -> list[Figure]:
     figures = []
     for key, name, unit, target in rows:
-        ours, stock = (statistics.median(found[key] for found in results[scenario, peer]) for peer in PEERS)
+        ours, stock = (child.median(results[scenario, peer], key) for peer in PEERS)
         figures.append(Figure(f"{PREFIX[scenario]}: {name}", unit, ours, {"aiortc": stock}, target))
     return figures
 
 
-def _one_of_four(runs: list[dict[str, float]]) -> list[Figure]:
+def _one_of_four(runs: list[child.Figures]) -> list[Figure]:
     name = "one of four capped at 300 kbit/s: "
-    lost = statistics.median(found["lost_percent"] for found in runs)
-    pictures = statistics.median(found["lost_pictures_percent"] for found in runs)
-    capped = statistics.median(found["capped_fps"] for found in runs)
+    lost = child.median(runs, "lost_percent")
+    pictures = child.median(runs, "lost_pictures_percent")
+    capped = child.median(runs, "capped_fps")
     return [
         Figure(f"{name}what the others lose of their bitrate, the worst", "%", lost, target=10.0),
         Figure(f"{name}of their pictures, the worst", "%", pictures, target=10.0),
@@ -90,8 +88,5 @@ def _outages() -> list[Figure]:
     return figures
 
 
-def _run(module: str, *arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=240).stdout
-    figures: dict[str, float] = json.loads(output)
-    return figures
+def _run(module: str, *arguments: str) -> child.Figures:
+    return child.run(module, *arguments, timeout_s=240)

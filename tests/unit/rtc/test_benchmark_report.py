@@ -21,9 +21,20 @@ def test_the_json_has_exactly_the_agreed_fields() -> None:
             "peers": {"aiortc": 40.0},
             "ratio": {"aiortc": 0.2},
             "target": 15.0,
+            "at_most": {},
             "ok": True,
         }
     ]
+
+
+def test_a_share_of_a_peers_figure_is_a_target_too() -> None:
+    shares = Figure("latency p50", "ms", 0.0, target=15.0, at_most={"aiortc": 0.3, "chromium": 1.0})
+    fast = shares.measured("VP8", {"ours": 9.0, "aiortc": 40.0})
+    assert (fast.name, fast.ours, fast.peers) == ("VP8 latency p50", 9.0, {"aiortc": 40.0})
+    assert fast.ok, "a peer that was not measured does not count"
+    assert fast.targets == "≤ 15, ≤ 0.3 × aiortc"
+    assert not shares.measured("VP8", {"ours": 9.0, "aiortc": 40.0, "chromium": 8.0}).ok
+    assert not shares.measured("VP8", {"ours": 16.0, "aiortc": 80.0}).ok
 
 
 @pytest.mark.parametrize(
