@@ -100,7 +100,9 @@ class Off:
     def __init__(self, codec: Codec) -> None:
         self.codec = codec
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         return lambda: None
 
     def request_key_frame(self, peer: str) -> None: ...

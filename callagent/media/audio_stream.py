@@ -44,7 +44,9 @@ class AudioEncodedStream:
         self._last_worker: _Worker | None = None
         self._last_capture_time = float("-inf")
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         subscription = Subscription(peer, sink)
         with self._lock:
             self._fanout.add(subscription)

@@ -52,14 +52,16 @@ class LayeredVideoStream:
         with self._lock:
             return self._choice.layer(peer)
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         """Raises ValueError for a peer that is there already."""
         with self._lock:
             if peer in self._paths:
                 raise ValueError(f"{peer} has subscribed already")
             path = self._paths[peer] = _Path(peer, sink, self._streams)
             self._choice.join(peer)
-        path.take(Layer.HIGH)
+        path.take(Layer.HIGH, known)
 
         def leave() -> None:
             with self._lock:
@@ -96,14 +98,14 @@ class _Path:
         self._leaves: dict[Layer, Callable[[], None]] = {}
         self._closed = False
 
-    def take(self, layer: Layer) -> None:
+    def take(self, layer: Layer, known: NetworkReport | None = None) -> None:
         """Go over to this layer with its next key frame, or stay. Idempotent."""
         with self._changing:
             if self._closed:
                 return
             self._wanted = layer
             if layer not in self._leaves:
-                self._leaves[layer] = self._streams[layer].subscribe(self._peer, _Gate(self, layer))
+                self._leaves[layer] = self._streams[layer].subscribe(self._peer, _Gate(self, layer), known)
             self._drop_unwanted()
 
     def give(self, layer: Layer, frame: EncodedFrame) -> None:

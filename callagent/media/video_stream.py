@@ -93,11 +93,15 @@ class VideoEncodedStream:
             return {}
         return self._shared.in_use | {"target_bps": self.target_bps}
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         shared, subscription = self._shared, Subscription(peer, sink)
         with shared.lock:
             shared.fanout.add(subscription)
             shared.keys.join(peer)
+            if known is not None:
+                shared.rate.report(peer, known)
             begins = self._worker is None
             if begins:
                 shared.in_use = {}

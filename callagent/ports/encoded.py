@@ -68,11 +68,14 @@ class EncodedStream(Protocol):
     @property
     def layer(self) -> Layer: ...
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         """Give this peer every frame from its next key frame on; returns the way to leave.
 
         The first subscriber starts the encoder, the last to leave stops it. A
-        new subscriber makes the encoder produce a key frame.
+        new subscriber makes the encoder produce a key frame. `known`: what is known of its
+        way before its first report, so that this key frame suits it already.
         """
         ...
 

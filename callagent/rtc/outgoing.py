@@ -35,8 +35,9 @@ class OutgoingTrack:
         capacity: int,
         clock: Clock | None = None,
         tracer: Tracer = UNTRACED,
+        known: NetworkReport | None = None,
     ) -> None:
-        """`tracer` hears of pictures only."""
+        """`tracer` hears of pictures only; `known`: what is known of the way."""
         self.codec = stream.codec
         self._clock = clock or MonotonicClock()
         self._tracer = tracer if stream.codec is not Codec.OPUS else UNTRACED
@@ -51,7 +52,7 @@ class OutgoingTrack:
         self._timestamps = RtpTimestamps(stream.codec)
         self._reports = ReportFilter()
         self.retransmissions = Retransmissions(self._clock)
-        self._unsubscribe: Callable[[], None] | None = stream.subscribe(subscriber, self._queue)
+        self._unsubscribe: Callable[[], None] | None = stream.subscribe(subscriber, self._queue, known)
 
     @property
     def frames_dropped(self) -> int:

@@ -162,13 +162,13 @@ class WebRtcSession:
             self._add_transceiver(line.kind)
         await self._set_remote(remote, offer)
         await self._connection.setLocalDescription(await self._connection.createAnswer())
-        self._tracks.start_sending()
+        self._tracks.start_sending(self._congestion.start_bps)
         return self._local_description("answer")
 
     async def _set_answer(self, answer: SessionDescription) -> None:
         remote = sdp.read_description(answer, "answer")
         await self._set_remote(remote, answer)
-        self._tracks.start_sending()
+        self._tracks.start_sending(self._congestion.start_bps)
 
     def _add_transceiver(self, kind: sdp.Kind) -> None:
         transceiver = self._connection.addTransceiver(kind, direction="sendrecv")

@@ -126,14 +126,18 @@ class SessionTracks:
                 audio.start(self._remote.audio_sink(self._peer, info, audio))
                 self._incoming[kind] = audio
 
-    def start_sending(self) -> None:
-        """Both descriptions are set: subscribe to what the other side wants to receive."""
+    def start_sending(self, start_bps: int | None) -> None:
+        """Both descriptions are set: subscribe to what the other side wants to receive.
+
+        `start_bps`: what the congestion control begins with; None where there is none.
+        """
+        known = None if start_bps is None else NetworkReport(available_bps=start_bps, loss_counted=True)
         for kind, transceiver in self._transceivers.items():
             codec = _CODECS.get((compat.negotiated_codec(transceiver) or "").lower())
             if codec is None or transceiver.currentDirection not in ("sendrecv", "sendonly"):
                 continue
             stream, capacity = self._stream(kind, codec)
-            outgoing = OutgoingTrack(stream, self._subscriber, capacity, self._clock, self._tracer)
+            outgoing = OutgoingTrack(stream, self._subscriber, capacity, self._clock, self._tracer, known)
             self._outgoing[kind] = outgoing
             compat.send_from(transceiver.sender, outgoing)
             compat.resend_by(transceiver.sender, outgoing.retransmissions, self._clock)

@@ -85,6 +85,11 @@ class TransportCc:
     def negotiated(self) -> bool:
         return self._send is not None
 
+    @property
+    def start_bps(self) -> int | None:
+        """What may be sent before anything is known of the way; None where it was not negotiated."""
+        return self.controller.target_bps if self.negotiated else None
+
     def figures(self) -> dict[str, float | int]:
         """For the statistics of the connection: `available_bps` in all, `way_queue_s` in seconds."""
         if not self._heard:

@@ -28,9 +28,13 @@ class PaperStream:
         self.keys: list[str] = []
         self.reports: list[str] = []
         self.count = 0
+        self.known: NetworkReport | None = None
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         assert peer not in self.sinks
+        self.known = known
         self.sinks[peer] = sink
 
         def leave() -> None:
@@ -145,6 +149,13 @@ def test_who_leaves_gets_nothing_more() -> None:
     assert rig.low.sinks == {}
     rig.leave_wide()
     assert rig.high.sinks == {}
+
+
+def test_what_is_known_of_a_way_reaches_the_encoder() -> None:
+    rig, known = Rig(), NetworkReport(available_bps=300_000)
+    leave = rig.stream.subscribe("new", Peer(), known)
+    assert rig.high.known == known
+    leave()
 
 
 def test_one_peer_one_place() -> None:

@@ -301,6 +301,14 @@ def test_the_rate_is_the_minimum_of_the_peers(camera: CameraSlot) -> None:
     assert stream.wait_stopped(5)
 
 
+def test_the_first_key_frame_is_made_for_what_is_known_of_the_way(camera: CameraSlot) -> None:
+    stream = VideoEncodedStream(Codec.H264, Layer.HIGH, camera, SETTINGS)
+    leave = stream.subscribe("a", Collector[EncodedFrame](), NetworkReport(available_bps=100_000))
+    assert stream.target_bps == 100_000
+    leave()
+    assert stream.wait_stopped(5)
+
+
 def test_loss_lowers_the_rate_and_its_end_raises_it(camera: CameraSlot) -> None:
     stream = VideoEncodedStream(Codec.H264, Layer.HIGH, camera, SETTINGS)
     leave = stream.subscribe("a", Collector[EncodedFrame]())

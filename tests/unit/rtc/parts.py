@@ -85,6 +85,8 @@ class TestStream:
         self.force_ignored = False
         """Answers no key frame request."""
         self.key_requests: list[str] = []
+        self.known: list[NetworkReport | None] = []
+        """Of each subscriber's way, when it came."""
         self.reports: list[tuple[str, NetworkReport]] = []
         self.keys_made = 0
 
@@ -100,9 +102,12 @@ class TestStream:
     def subscribers(self) -> list[str]:
         return list(self._sinks)
 
-    def subscribe(self, peer: str, sink: EncodedSink) -> Callable[[], None]:
+    def subscribe(
+        self, peer: str, sink: EncodedSink, known: NetworkReport | None = None
+    ) -> Callable[[], None]:
         with self._lock:
             self._sinks[peer] = sink
+            self.known.append(known)
             self._force = True
             if self._thread is None:
                 self._stop = threading.Event()

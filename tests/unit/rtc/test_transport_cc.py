@@ -120,6 +120,8 @@ async def test_probes_find_a_wide_way_though_little_is_sent() -> None:
     async with call(a, b) as (offerer, answerer):
         await reached(b.video(answerer), 5)
         await eventually(lambda: offerer._congestion.controller.target_bps > 1_000_000)
+        beginning = NetworkReport(available_bps=300_000, loss_counted=True)
+        assert a.local.streams[Codec.H264].known == [beginning], "the first key frame is made for it, too"
         reports = [r.available_bps for _, r in a.local.streams[Codec.H264].reports if r.available_bps]
         # All of it but for the sound.
         assert 250_000 < reports[0] <= 300_000
@@ -146,6 +148,7 @@ async def test_a_peer_without_it_is_obeyed_by_remb() -> None:
     async with rewritten_call(a, b, NOTHING_NEW) as (offerer, answerer):
         assert not offerer._congestion.negotiated
         assert not answerer._congestion.negotiated
+        assert a.local.streams[Codec.H264].known == [None]
         await reached(b.video(answerer), 3)
         await send_remb(answerer, offerer, 20_000)
         reports = a.local.streams[Codec.H264].reports
