@@ -26,7 +26,7 @@ _ENCODE = {
     ),
     "VP8": (
         "vp8enc name=encoder deadline=1 cpu-used={effort} threads=1 target-bitrate={kbps}000 end-usage=cbr"
-        " error-resilient=default lag-in-frames=0 static-threshold=1 keyframe-max-dist=1000000"
+        " lag-in-frames=0 static-threshold=1 keyframe-max-dist=1000000"
         " min-quantizer=2 max-quantizer=56 undershoot=100 overshoot=15 ! rtpvp8pay mtu=1200"
     ),
 }

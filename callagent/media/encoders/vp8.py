@@ -25,7 +25,6 @@ class Vp8Encoder(FfmpegVideoEncoder):
             # time (measured).
             "cpu-used": "-8",
             "lag-in-frames": "0",
-            "error-resilient": "1",
             "auto-alt-ref": "0",
             "static-thresh": "1",
             # Equal rates mean constant bit rate.
