@@ -6,10 +6,10 @@ whole browser, and none of the libraries measured against registers anywhere.
 """
 
 import asyncio
-import os
 import tempfile
 from pathlib import Path
 
+from benchmarks import process
 from benchmarks.report import Figure, Report
 from tests.programs import Kiosk, Service, running
 
@@ -31,10 +31,10 @@ async def _run(length_s: float) -> Report:
                 assert kiosk.program.process is not None
                 pid = kiosk.program.process.pid
                 await asyncio.sleep(SETTLED_S)
-                before = _cpu_s(pid)
+                before = process.cpu_s(pid)
                 await asyncio.sleep(length_s)
-                cpu_percent = 100 * (_cpu_s(pid) - before) / length_s
-                resident = _resident_mb(pid)
+                cpu_percent = 100 * (process.cpu_s(pid) - before) / length_s
+                resident = process.resident_mb(pid)
     return Report(
         "idle",
         [
@@ -42,14 +42,3 @@ async def _run(length_s: float) -> Report:
             Figure("resident memory", "MB", resident, target=MAX_RESIDENT_MB),
         ],
     )
-
-
-def _cpu_s(pid: int) -> float:
-    """User and system time of all its threads (proc(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

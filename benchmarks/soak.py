@@ -7,14 +7,13 @@ are no peers: stock aiortc plays nothing.
 """
 
 import asyncio
-import os
 import statistics
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
+from benchmarks import process
 from benchmarks.report import Figure, Report
 from benchmarks.soak_devices import Ear, Pulses
 from callagent.agent.remote import RemoteOutputs
@@ -94,7 +93,7 @@ async def _run(length_s: float) -> Report:
             await asyncio.sleep(SAMPLE_S)
             ways[0].look(a, b)
             ways[1].look(b, a)
-            memory.append(_resident_mb())
+            memory.append(process.resident_mb())
     sound, picture = [way.sound_s for way in ways], [way.picture_s for way in ways]
     return Report(
         "soak",
@@ -131,8 +130,3 @@ def _change(samples: Sequence[float]) -> float:
 
 def _drift(samples: Sequence[float]) -> float:
     return abs(_change(samples))
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections import deque
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 Address = tuple[str, int]
@@ -67,8 +68,7 @@ class ImpairedLink:
         host = next(line.split()[4] for line in sdp.splitlines() if line.startswith(_CANDIDATE))
         for side in (0, 1):
             transport, _ = await loop.create_datagram_endpoint(
-                lambda side=side: _Door(self, side),  # type: ignore[misc]
-                local_addr=(host, 0),
+                partial(_Door, self, side), local_addr=(host, 0)
             )
             self._doors.append(transport)
         return self._lead(sdp, 0)

@@ -155,10 +155,14 @@ class Studio:
         for problem in self.processing.problems:
             logger.warning("%s", problem)
         for speaker in (self.speaker, self.ring_speaker):
-            if self._config.speaker.keep_open:
-                speaker.start()
-            else:
-                speaker.rest()
+            self._settle(speaker)
+
+    def _settle(self, speaker: SpeakerSlot) -> None:
+        """As it is while there is no call."""
+        if self._config.speaker.keep_open:
+            speaker.start()
+        else:
+            speaker.rest()
 
     def _load_sounds(self) -> SoundPlayer:
         sound = self._config.sound
@@ -226,8 +230,7 @@ class Studio:
         self._apply()
         self.microphone.muted = False
         self.speaker.volume = self._config.speaker.volume
-        if not self._config.speaker.keep_open:
-            self.speaker.rest()
+        self._settle(self.speaker)
         if sound:
             self._play(Sound.HANG_UP)
 

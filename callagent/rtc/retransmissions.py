@@ -2,12 +2,12 @@
 """How often a lost packet is sent again (RFC 4588): twice, where a single one is likely to be lost too."""
 
 from callagent.ports import Clock, NetworkReport
+from callagent.rtc.missing_packets import UNKNOWN_ROUND_TRIP_S
 
 LOSSY, CONGESTED = 0.02, 0.15
 """Between these shares of lost packets second copies are sent; beyond, they would only add to it."""
 LOSSY_S = 5.0
 """One report of a second's packets says little; so long a lossy way counts as such."""
-UNKNOWN_ROUND_TRIP_S = 0.1
 _QUEUED_S = 0.1
 """A round trip so much longer than the shortest tells of a queue: its losses are congestion too."""
 _KEPT = 512

@@ -6,6 +6,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
@@ -88,7 +89,7 @@ class Sender:
             packet = Packet(self._sequence, timestamp, place == count - 1, key and place == 0)
             self._sent[self._sequence] = packet
             self._sequence = (self._sequence + 1) & 0xFFFF
-            world.after(place * SPREAD_S, lambda packet=packet: self._transmit(packet))  # type: ignore[misc]
+            world.after(place * SPREAD_S, partial(self._transmit, packet))
         world.after(1 / FPS, lambda: self.picture(number + 1))
 
     def asked(self, sequences: Iterable[int]) -> None:
