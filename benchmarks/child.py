@@ -5,7 +5,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 Figures = dict[str, float]
 """What one run found, by name; a figure it cannot have is missing."""
@@ -23,5 +23,10 @@ def run(module: str, *arguments: str, timeout_s: float) -> Figures:
 
 
 def median(runs: Sequence[Figures], key: str) -> float:
-    """Raises KeyError for a figure that one of them has not."""
-    return statistics.median(run[key] for run in runs)
+    """Of those that have the figure. Raises StatisticsError when none has."""
+    return statistics.median(run[key] for run in runs if key in run)
+
+
+def medians(results: Mapping[str, Sequence[Figures]], key: str) -> dict[str, float]:
+    """By peer; a peer none of whose runs has the figure is left out."""
+    return {peer: median(runs, key) for peer, runs in results.items() if any(key in run for run in runs)}

@@ -34,19 +34,19 @@ NARROW = (
 PREFIX = {"lossy": "5 % loss, 100 ms round trip, 20 ms jitter", "narrow": "2 Mbit/s to 400 kbit/s"}
 OUTAGES = 6
 
-Results = dict[tuple[str, str], list[child.Figures]]
+Results = dict[str, dict[str, list[child.Figures]]]
+"""By scenario and peer."""
 
 
 def run(short: bool) -> Report:
     """Short: one run of a quarter of the length each, of losses and of the narrow way only."""
     rounds, factor = (1, 0.25) if short else (2, 1.0)
-    results: Results = {}
+    results: Results = {"lossy": {}, "narrow": {}}
     for round_ in range(rounds):
-        for scenario in ("lossy", "narrow"):
+        for scenario, found in results.items():
             for peer in PEERS:
                 print(f"round {round_ + 1} of {rounds}: {scenario}, {peer}", file=sys.stderr)
-                found = _run("weaknet_peer", peer, scenario, str(factor))
-                results.setdefault((scenario, peer), []).append(found)
+                found.setdefault(peer, []).append(_run("weaknet_peer", peer, scenario, str(factor)))
     figures = [*_figures(results, "lossy", LOSSY), *_figures(results, "narrow", NARROW)]
     if not short:
         figures += _one_of_four([_run("weaknet_four", "1") for _ in range(rounds)])
@@ -59,8 +59,8 @@ def _figures(
 ) -> list[Figure]:
     figures = []
     for key, name, unit, target in rows:
-        ours, stock = (child.median(results[scenario, peer], key) for peer in PEERS)
-        figures.append(Figure(f"{PREFIX[scenario]}: {name}", unit, ours, {"aiortc": stock}, target))
+        found = child.medians(results[scenario], key)
+        figures.append(Figure(name, unit, 0, target=target).measured(f"{PREFIX[scenario]}:", found))
     return figures
 
 

@@ -110,12 +110,17 @@ async def narrow(run: Run) -> Figures:
     wide = [each for each in seconds if dropped - FULL_S <= each.began < dropped - 1]
     adapted = run.between(dropped + ADAPTED_S, recovered)
     late = [arrival.at for arrival in run.between(dropped, recovered) if arrival.latency_s > MAX_LATENCY_S]
-    return {
+    figures = {
         "adapted_s": max(late) - dropped if late else 0.0,
-        "adapted_p95_ms": 1000 * float(np.percentile([arrival.latency_s for arrival in adapted], 95)),
         "adapted_fps": len(adapted) / (recovered - dropped - ADAPTED_S),
-        "adapted_width": float(np.median([arrival.width for arrival in adapted])),
         "regained_s": _regained([each for each in seconds if each.began >= recovered], wide) - recovered,
+    }
+    if not adapted:
+        # Nothing came through any more: it never adapted.
+        return figures | {"adapted_s": recovered - dropped}
+    return figures | {
+        "adapted_p95_ms": 1000 * float(np.percentile([arrival.latency_s for arrival in adapted], 95)),
+        "adapted_width": float(np.median([arrival.width for arrival in adapted])),
     }
 
 
