@@ -30,8 +30,14 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --config pyproject.toml --no-cache
 	$(BIN)/vulture
 
+# Unit tests wait half of their time: two at once. The others have a machine's worth of programs each.
 pytest: $(VENV)/installed-test
+ifeq ($(ARGS),)
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest tests/integration tests/browser
+else
 	$(BIN)/pytest $(ARGS)
+endif
 
 fresh:
 	.ci/packages fresh
