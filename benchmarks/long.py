@@ -51,7 +51,7 @@ MEASURED = {
     ),
 }
 """The code each benchmark measures."""
-OVERDUE = ("soak", "weaknet")
+OVERDUE = ("soak",)
 """Not measured at full length yet: named each time, and to be taken out of here with the first result."""
 
 
