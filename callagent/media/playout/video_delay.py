@@ -18,9 +18,13 @@ UNSEEN_S = 0.03
 SHRINK_PER_S = 0.05
 """Five per cent faster than life is not seen either."""
 SEEN_S = 0.1
-"""A delay so much longer than needed, as after a jam, may be seen to shrink: by the excess per second."""
+"""A delay so much longer than needed, as after a jam, may be seen to shrink."""
+CATCH_UP_PER_S = 3.0
+"""By so many times the excess per second: half of it is gone after 0.23 s."""
 RECENT_S, RECENT_PICTURES = 1.2, 10
 """Pictures that were all in time for so long say that what made the others late is over."""
+JAM_S, JAM_OVER_S, JAM_PICTURES = 0.25, 0.6, 6
+"""Lateness so much greater than that of the latest pictures was a jam, and it is over."""
 OUT_OF_STEP_S = 0.04
 """A picture may be so long before its sound. EBU R 37 allows 60 ms; the speaker's buffer delays sound by some
 40 ms more than is known here, the screen the picture by some 20.
@@ -77,9 +81,14 @@ class PlayoutDelay:
             self._ways.popleft()
         ways = sorted(way for _, way in self._ways)
         target_s = ways[int(SHARE_IN_TIME * (len(ways) - 1))] - ways[0]
-        recent = [way for at, way in self._ways if at > now - RECENT_S]
+        recent = self._since(now - RECENT_S)
         if len(recent) >= RECENT_PICTURES:
             target_s = min(target_s, max(recent) - ways[0])
+        latest = self._since(now - JAM_OVER_S)
+        if len(latest) >= JAM_PICTURES and target_s - (max(latest) - ways[0]) > JAM_S:
+            target_s = max(latest) - ways[0]
+            # For good: what is left of it in the window would lengthen the delay again.
+            self._ways = deque(each for each in self._ways if each[1] <= max(latest))
         if target_s < UNSEEN_S or len(ways) < LEAST_PICTURES:
             target_s = 0.0
         earliest = ways[0] + media_s
@@ -89,8 +98,11 @@ class PlayoutDelay:
         self._due = max(self._due, earliest + self._delay_s)
         return self._due
 
+    def _since(self, time: float) -> list[float]:
+        return [way for at, way in self._ways if at > time]
+
     def _follow(self, target_s: float, now: float) -> None:
-        rate = SHRINK_PER_S + max(0.0, self._delay_s - target_s - SEEN_S)
+        rate = SHRINK_PER_S + CATCH_UP_PER_S * max(0.0, self._delay_s - target_s - SEEN_S)
         slowly = self._delay_s - rate * max(0.0, now - self._at)
         self._delay_s = max(target_s, slowly, 0.0)
         self._at = now

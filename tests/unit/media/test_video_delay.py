@@ -3,6 +3,7 @@ import itertools
 import random
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -86,6 +87,17 @@ def test_trouble_is_answered_within_a_second() -> None:
     viewer.watch(10, lambda: 0.05)
     viewer.watch(1, lambda: 0.05 + next(late))
     assert viewer.delay.delay_s >= 0.06
+
+
+def test_a_jam_is_caught_up_with_in_a_second_and_a_half() -> None:
+    viewer = Viewer()
+    viewer.watch(10, lambda: 0.05)
+    jammed = itertools.chain(np.linspace(0.05, 0.9, 30), np.linspace(0.9, 0.05, 60), itertools.repeat(0.05))
+    viewer.watch(3, lambda: float(next(jammed)))
+    assert viewer.delay.delay_s > 0.4
+    viewer.watch(1.5, lambda: 0.05)
+    assert viewer.delay.delay_s < 0.15
+    assert viewer.longest_step_s(FPS) < 0.04, "pictures come quicker, none is held back for it"
 
 
 def test_jitter_is_smoothed() -> None:
