@@ -12,13 +12,16 @@ from callagent.ports import AudioFrame, AudioSink, Clock, MonotonicClock
 
 RATE_HZ = 48_000
 FRAME_SAMPLES = 480
+_FRAME_S = FRAME_SAMPLES / RATE_HZ
 _CATCH_UP_S = 0.1
 _SPEECH_S = 4.0
 _SYLLABLES_PER_S = 4.0
 
 
 class VirtualMicrophone(VirtualDevice):
-    """A `ports.AudioSource`: stretches of `period_ms`, mono, 48 kHz, paced without drift.
+    """A `ports.AudioSource`: stretches of 10 ms, mono, 48 kHz, paced without drift.
+
+    Like a card it gives those of a whole `period_ms` at once.
 
     `tone_hz` and `level_dbfs` (peak, 0 is full scale) give a phase-continuous sine.
     With `speech`, harmonics of a voice at syllable rate with pauses between the
@@ -43,7 +46,8 @@ class VirtualMicrophone(VirtualDevice):
         self.level_dbfs = level_dbfs
         self.hears_room = hears_room
         self._speech = _speech_pattern() if speech else None
-        self._period_s, self._period_samples = period_ms / 1000, period_ms * RATE_HZ // 1000
+        self._phase, self._position = 0.0, 0
+        self._stretches = period_ms * RATE_HZ // 1000 // FRAME_SAMPLES
         self._clock = clock or MonotonicClock()
 
     def open(self, sink: AudioSink) -> None:
@@ -54,31 +58,36 @@ class VirtualMicrophone(VirtualDevice):
 
     def _run(self, sink: AudioSink) -> None:
         due = self._clock.now()
-        phase, position = 0.0, 0
+        self._phase, self._position = 0.0, 0
         while not self._stop.wait(max(0.0, due - self._clock.now())):
             now = self._clock.now()
             if now - due > _CATCH_UP_S:
                 due = now
             captured = due
-            due += self._period_s
+            due += self._stretches * _FRAME_S
             if self._frozen.is_set():
                 continue
-            if self._speech is None:
-                wave, phase = _tone(self.tone_hz, phase, self._period_samples)
-            else:
-                wave = np.take(self._speech, position + np.arange(self._period_samples), mode="wrap")
-                position = (position + self._period_samples) % len(self._speech)
-            samples = (wave * (32767 * 10 ** (self.level_dbfs / 20))).astype(np.int16)
-            self._life.live()
-            if not self._stop.is_set():
-                sink.put(AudioFrame(samples.data, RATE_HZ, 1, captured))
+            for number in range(self._stretches):
+                samples = self._heard()
+                self._life.live()
+                if not self._stop.is_set():
+                    sink.put(AudioFrame(samples.data, RATE_HZ, 1, captured + number * _FRAME_S))
+
+    def _heard(self) -> NDArray[np.int16]:
+        """The next 480 samples."""
+        if self._speech is None:
+            wave, self._phase = _tone(self.tone_hz, self._phase)
+        else:
+            wave = self._speech[self._position : self._position + FRAME_SAMPLES]
+            self._position = (self._position + FRAME_SAMPLES) % len(self._speech)
+        return (wave * (32767 * 10 ** (self.level_dbfs / 20))).astype(np.int16)
 
 
-def _tone(frequency_hz: float, phase: float, count: int) -> tuple[NDArray[np.float64], float]:
-    """So many samples of a sine of amplitude 1 from `phase` (radians) on, and the phase after them."""
+def _tone(frequency_hz: float, phase: float) -> tuple[NDArray[np.float64], float]:
+    """480 samples of a sine of amplitude 1 from `phase` (radians) on, and the phase after them."""
     step = 2 * np.pi * frequency_hz / RATE_HZ
-    wave = np.sin(phase + step * np.arange(count))
-    return wave, float((phase + step * count) % (2 * np.pi))
+    wave = np.sin(phase + step * np.arange(FRAME_SAMPLES))
+    return wave, float((phase + step * FRAME_SAMPLES) % (2 * np.pi))
 
 
 def _speech_pattern() -> NDArray[np.float64]:
