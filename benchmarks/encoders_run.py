@@ -6,7 +6,6 @@
 """
 
 import json
-import resource
 import statistics
 import sys
 import threading
@@ -19,7 +18,7 @@ import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
 from benchmarks.encoders import BPS, FPS, HEIGHT, WIDTH
-from benchmarks.scene import PICTURES, Picture, Scene
+from benchmarks.scene import PICTURES, Picture, Scene, psnr_db
 from callagent.devices.virtual.camera import i420_frame
 from callagent.media import CameraSlot, VideoSettings
 from callagent.media.encoders.base import CLOCK_RATE, EncoderSettings
@@ -75,8 +74,7 @@ def _psnr(codec: Codec, payloads: list[tuple[int, bytes]], scene: list[Picture])
         for picture in decoder.decode(av.Packet(data)):
             plane = picture.planes[0]
             luma = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)[:HEIGHT, :WIDTH]
-            error = np.mean((luma.astype(np.float32) - scene[number % PICTURES][:HEIGHT]) ** 2)
-            found.append(10 * float(np.log10(255**2 / max(error, 1e-3))))
+            found.append(psnr_db(luma, scene[number % PICTURES][:HEIGHT]))
     return statistics.mean(found)
 
 
@@ -142,9 +140,9 @@ def send(kind: str, seconds: float) -> dict[str, float]:
     leave = stream.subscribe("peer", sender)
     slot.start(VideoMode(WIDTH, HEIGHT, FPS))
     time.sleep(WARM_UP_S)
-    before, began, sent = _cpu_s(), time.monotonic(), len(sender.frames)
+    before, began, sent = time.process_time(), time.monotonic(), len(sender.frames)
     time.sleep(seconds)
-    cpu_s, took, frames = _cpu_s() - before, time.monotonic() - began, sender.frames[sent:]
+    cpu_s, took, frames = time.process_time() - before, time.monotonic() - began, sender.frames[sent:]
     leave()
     slot.stop()
     stream.wait_stopped(5)
@@ -154,11 +152,6 @@ def send(kind: str, seconds: float) -> dict[str, float]:
         "fps": len(frames) / took,
         "identical": sum(same) / max(1, len(same)) if kind == "camera" else 0.0,
     }
-
-
-def _cpu_s() -> float:
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
 
 
 def _raw() -> list[VideoFrame]:

@@ -15,8 +15,8 @@ import random
 import statistics
 import threading
 import time
-from pathlib import Path
 
+from benchmarks import process
 from benchmarks.hotplug_scene import Call, scripted_call
 from benchmarks.report import Figure, Report
 from callagent.devices.virtual.scripted import ScriptedDevice
@@ -231,8 +231,7 @@ async def _settled(before: Resources) -> Resources:
 def _resources() -> Resources:
     """Descriptors, threads, resident megabytes and those in use by malloc, of this process."""
     gc.collect()
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    resident = pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+    resident = process.resident_mb()
     return len(os.listdir("/proc/self/fd")), threading.active_count(), resident, _in_use_mb()
 
 

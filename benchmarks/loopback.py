@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 
 from benchmarks import child
+from benchmarks.loopback_peer import USUAL_EFFORT
 from benchmarks.report import Figure, Report
 
 ROUNDS = 3
@@ -20,29 +21,29 @@ CODECS = ("H264", "VP8")
 PEERS = ("ours", "aiortc", "webrtcbin", "chromium")
 SHORT_PEERS = ("ours", "aiortc")
 LATENCY_RATIOS = {"chromium": 1.0, "webrtcbin": 1.0}
-FIGURES = (
-    Figure("latency p50", "ms", 0, target=15.0, at_most={"aiortc": 0.30} | LATENCY_RATIOS),
-    Figure("latency p95", "ms", 0, target=25.0, at_most={"aiortc": 0.40} | LATENCY_RATIOS),
-    Figure("latency without coding p50", "ms", 0, target=3.0),
-    Figure("latency without coding p95", "ms", 0, target=8.0),
-    Figure("first picture after createOffer", "ms", 0, target=150.0, at_most={"aiortc": 1.0}),
-    Figure("CPU, both ends", "% of a core", 0),
-    Figure("pictures per second", "1/s", 0, target=29.0, more_is_better=True),
-    Figure("bitrate", "kbit/s", 0),
-    Figure("PSNR of luma", "dB", 0, more_is_better=True),
-)
-KEYS = (
-    *("p50_ms", "p95_ms", "beyond_p50_ms", "beyond_p95_ms", "first_frame_ms"),
-    *("cpu_percent", "fps", "bitrate_kbps", "psnr_db"),
-)
+FIGURES = {
+    "p50_ms": Figure("latency p50", "ms", 0, target=15.0, at_most={"aiortc": 0.30} | LATENCY_RATIOS),
+    "p95_ms": Figure("latency p95", "ms", 0, target=25.0, at_most={"aiortc": 0.40} | LATENCY_RATIOS),
+    "beyond_p50_ms": Figure("latency without coding p50", "ms", 0, target=3.0),
+    "beyond_p95_ms": Figure("latency without coding p95", "ms", 0, target=8.0),
+    "first_frame_ms": Figure(
+        "first picture after createOffer", "ms", 0, target=150.0, at_most={"aiortc": 1.0}
+    ),
+    "cpu_percent": Figure("CPU, both ends", "% of a core", 0),
+    "fps": Figure("pictures per second", "1/s", 0, target=29.0, more_is_better=True),
+    "bitrate_kbps": Figure("bitrate", "kbit/s", 0),
+    "psnr_db": Figure("PSNR of luma", "dB", 0, more_is_better=True),
+}
 EQUAL_BPS = 1_500_000
 EFFORTS = {
     "H264": ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
     "VP8": ("-12", "-8", "-7", "-6", "-5", "-4"),
 }
 """From the least work to the most."""
-USUAL_EFFORT = {"H264": "veryfast", "VP8": "-8"}
 SAME_DB = 0.3
+
+Coded = tuple[str, str | None, int]
+"""A peer, its effort (None: its own) and its rate in bit/s."""
 
 
 def run(short: bool) -> Report:
@@ -56,7 +57,7 @@ def run(short: bool) -> Report:
                 results[codec].setdefault(peer, []).append(_run_peer(peer, codec, seconds))
     figures = []
     for codec in CODECS:
-        for key, figure in zip(KEYS, FIGURES, strict=True):
+        for key, figure in FIGURES.items():
             figures.append(figure.measured(codec, child.medians(results[codec], key)))
         if not short:
             figures += _equal(codec, seconds)
@@ -74,27 +75,28 @@ def _equal(codec: str, seconds: float) -> list[Figure]:
     # Its encoder does not keep strictly to what it is told; ours does.
     bps = round(stock["bitrate_kbps"] * 1000)
     effort = _as_good(codec, stock, lambda effort: bare("ours", effort, bps))
-    turns = (
-        *(("ours", effort, bps), ("aiortc", None, EQUAL_BPS)),
-        *(("ours usual", USUAL_EFFORT[codec], EQUAL_BPS), ("webrtcbin", USUAL_EFFORT[codec], EQUAL_BPS)),
-    )
-    results: dict[str, list[child.Figures]] = {}
+    usual = USUAL_EFFORT[codec]
+    comparisons: dict[str, tuple[Coded, Coded, float]] = {
+        f"as good as aiortc ({effort})": (("ours", effort, bps), ("aiortc", None, EQUAL_BPS), 0.70),
+        f"same settings as webrtcbin ({usual})": (
+            *(("ours", usual, EQUAL_BPS), ("webrtcbin", usual, EQUAL_BPS)),
+            1.1,
+        ),
+    }
+    results: dict[str, dict[str, list[child.Figures]]] = {how: {} for how in comparisons}
     for _ in range(ROUNDS):
-        for name, with_, rate in turns:
-            results.setdefault(name, []).append(bare(name.split()[0], with_, rate))
+        for how, (ours, other, _) in comparisons.items():
+            for each in (ours, other):
+                results[how].setdefault(each[0], []).append(bare(*each))
     figures = []
-    for ours, peer, ratio, how in (
-        ("ours", "aiortc", 0.70, f"as good as aiortc ({effort})"),
-        ("ours usual", "webrtcbin", 1.1, f"same settings as webrtcbin ({USUAL_EFFORT[codec]})"),
-    ):
-        for key, name, unit in (
-            ("cpu_percent", "CPU", "% of a core"),
-            ("psnr_db", "PSNR", "dB"),
-            ("bitrate_kbps", "bitrate", "kbit/s"),
+    for how, (_, (peer, *_), ratio) in comparisons.items():
+        for key, name, unit, at_most in (
+            ("cpu_percent", "CPU", "% of a core", {peer: ratio}),
+            ("psnr_db", "PSNR", "dB", {}),
+            ("bitrate_kbps", "bitrate", "kbit/s", {}),
         ):
-            medians = child.medians({"ours": results[ours], peer: results[peer]}, key)
-            at_most = {peer: ratio} if key == "cpu_percent" else {}
-            figures.append(Figure(f"{how}: {name}", unit, 0, at_most=at_most).measured(codec, medians))
+            figure = Figure(f"{how}: {name}", unit, 0, at_most=at_most)
+            figures.append(figure.measured(codec, child.medians(results[how], key)))
     return figures
 
 

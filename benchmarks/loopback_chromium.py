@@ -6,7 +6,6 @@ anything is drawn. Void unless it decodes the full size at 28 pictures a second.
 """
 
 import asyncio
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import process
 from benchmarks.loopback_peer import FIRST_FRAME_TIMEOUT_S, FPS, HEIGHT, WARM_UP_S, WIDTH, Result
 from benchmarks.scene import PICTURES, Scene
 from tests.browser.chromium import chromium
@@ -50,10 +50,10 @@ async def measure(codec: str, seconds: float) -> Result:
             )
             await asyncio.sleep(WARM_UP_S + SETTLE_S)
             await page.evaluate("loopback.reset()")
-            cpu, wall = _descendants_cpu_s(), time.monotonic()
+            cpu, wall = process.descendants_cpu_s(), time.monotonic()
             await asyncio.sleep(seconds)
             found: dict[str, Any] = await page.evaluate("loopback.figures()")
-            cpu, wall = _descendants_cpu_s() - cpu, time.monotonic() - wall
+            cpu, wall = process.descendants_cpu_s() - cpu, time.monotonic() - wall
     return _result(found, first_frame_ms, cpu, wall)
 
 
@@ -79,22 +79,3 @@ def _clip(path: Path) -> Path:
         for counter in range(CLIP_PICTURES):
             file.write(b"FRAME\n" + scene.picture(counter).tobytes())
     return path
-
-
-def _descendants_cpu_s() -> float:
-    """Processor time of all processes below this one, seconds."""
-    parents, spent = {}, {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        pid = int(stat.parent.name)
-        parents[pid], spent[pid] = int(fields[1]), int(fields[11]) + int(fields[12])
-    total, own = 0, os.getpid()
-    for pid, ticks in spent.items():
-        above = pid
-        while above not in (own, 0, 1):
-            above = parents.get(above, 0)
-        total += ticks if above == own and pid != own else 0
-    return total / os.sysconf("SC_CLK_TCK")

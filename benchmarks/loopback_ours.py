@@ -200,8 +200,7 @@ class OurCall:
 def _encoders(codec: str, coding: Coding) -> EncoderRoster:
     if coding.effort is None:
         return EncoderRoster()
-    option = {"H264": "preset", "VP8": "cpu-used"}[codec]
-    name = {"H264": "libx264", "VP8": "libvpx"}[codec]
+    name, option = {"H264": ("libx264", "preset"), "VP8": ("libvpx", "cpu-used")}[codec]
     return EncoderRoster([EncoderChoice(name, {option: coding.effort})])
 
 

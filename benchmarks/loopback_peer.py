@@ -33,6 +33,8 @@ class Coding:
 
 
 AS_USUAL = Coding()
+USUAL_EFFORT = {"H264": "veryfast", "VP8": "-8"}
+"""What our encoders are opened with."""
 
 
 @dataclass(frozen=True, slots=True)

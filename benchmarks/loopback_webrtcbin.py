@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.loopback_peer import AS_USUAL, Coding
+from benchmarks.loopback_peer import AS_USUAL, USUAL_EFFORT, Coding
 from benchmarks.scene import LatencyLog, Scene
 from callagent.media.encoders.gi_access import gstreamer
 from tests.impaired_link import ImpairedLink
@@ -30,8 +30,6 @@ _ENCODE = {
         " min-quantizer=2 max-quantizer=56 undershoot=100 overshoot=15 ! rtpvp8pay mtu=1200"
     ),
 }
-_EFFORT = {"H264": "veryfast", "VP8": "-8"}
-"""Ours."""
 _DECODE = {
     "H264": "rtph264depay ! avdec_h264 max-threads=1 thread-type=slice",
     "VP8": "rtpvp8depay ! vp8dec threads=1",
@@ -91,7 +89,7 @@ async def connect(
         raise ValueError("webrtcbin is measured without a link only")
     gst = _with_webrtc()
     kbps = (coding.bitrate_bps or BITRATE_BPS) // 1000
-    encode = _ENCODE[codec].format(kbps=kbps, effort=coding.effort or _EFFORT[codec])
+    encode = _ENCODE[codec].format(kbps=kbps, effort=coding.effort or USUAL_EFFORT[codec])
     caps = f"video/x-raw,format=I420,width={scene.width},height={scene.height},framerate={FPS}/1"
     sending = gst.parse_launch(
         f"appsrc name=source is-live=true format=time block=false caps={caps} ! {encode} pt=96"

@@ -51,9 +51,7 @@ class Scene:
     def psnr_db(self, counter: int, luma: Picture) -> float:
         """How well a decoded (height, width) luma plane shows this picture, without the code's strip."""
         top = self.height // 8
-        drawn = self._pictures[counter % PICTURES][top : self.height].astype(np.float32)
-        error = float(np.mean((luma[top:].astype(np.float32) - drawn) ** 2))
-        return 10 * float(np.log10(255**2 / max(error, 1e-3)))
+        return psnr_db(luma[top:], self._pictures[counter % PICTURES][top : self.height])
 
     def _draw(self, number: int) -> Picture:
         phase = 2 * np.pi * number / PICTURES
@@ -71,6 +69,12 @@ class Scene:
                 drawn += np.roll(self._noise[number % len(self._noise)], 31 * number, axis=(0, 1))
             planes.append(np.clip(drawn, 16, 235).astype(np.uint8).ravel())
         return np.concatenate(planes).reshape(self.height * 3 // 2, self.width)
+
+
+def psnr_db(luma: Picture, drawn: Picture) -> float:
+    """How well a luma plane shows another of the same shape."""
+    error = float(np.mean((luma.astype(np.float32) - drawn) ** 2))
+    return 10 * float(np.log10(255**2 / max(error, 1e-3)))
 
 
 def _texture(

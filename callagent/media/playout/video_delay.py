@@ -85,10 +85,11 @@ class PlayoutDelay:
         if len(recent) >= RECENT_PICTURES:
             target_s = min(target_s, max(recent) - ways[0])
         latest = self._since(now - JAM_OVER_S)
-        if len(latest) >= JAM_PICTURES and target_s - (max(latest) - ways[0]) > JAM_S:
-            target_s = max(latest) - ways[0]
+        longest = max(latest)
+        if len(latest) >= JAM_PICTURES and target_s - (longest - ways[0]) > JAM_S:
+            target_s = longest - ways[0]
             # For good: what is left of it in the window would lengthen the delay again.
-            self._ways = deque(each for each in self._ways if each[1] <= max(latest))
+            self._ways = deque(each for each in self._ways if each[1] <= longest)
         if target_s < UNSEEN_S or len(ways) < LEAST_PICTURES:
             target_s = 0.0
         earliest = ways[0] + media_s
