@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from benchmarks import weaknet
 from benchmarks.report import Figure, Report
 
 
@@ -59,3 +60,11 @@ def test_the_table_tells_what_missed_its_target() -> None:
     assert lines[0].startswith("loopback · ")
     assert lines[2].split() == ["latency", "ms", "20.0", "40.0", "0.50", "≤", "15", "NO"]
     assert lines[3].split() == ["CPU", "%", "3.0", "0.0", "-"]
+
+
+def test_a_run_that_nothing_came_through_has_no_row_for_what_it_did_not_see() -> None:
+    results = {"ours": [{"adapted_s": 10.0}], "aiortc": [{"adapted_s": 10.0, "adapted_fps": 3.0}]}
+    figures = weaknet.rows(results, "narrow", weaknet.NARROW)
+    assert [(figure.name, figure.ours, figure.ok) for figure in figures] == [
+        ("narrow: last picture later than 300 ms after", 10.0, False)
+    ]
