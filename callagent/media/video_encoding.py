@@ -5,6 +5,7 @@ import logging
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import av
 
@@ -132,7 +133,8 @@ class Encoding:
         self.drop()
         self._generation = roster.generation
         with self._watched(roster.best(shared.codec, settings) or "", OPENING_S):
-            encoder = self._encoder = roster.open(shared.codec, settings)
+            start_bps = shared.wishes(self._clock.now())[2]
+            encoder = self._encoder = roster.open(shared.codec, replace(settings, start_bps=start_bps))
         if self._stopped():
             raise EncoderError("it opened too late")
         inspector = self._inspector = Inspector(shared.codec, settings, encoder.traits.delay_pictures)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The contract every video encoder keeps, in software and in hardware."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Protocol
 
@@ -28,7 +28,13 @@ class EncoderSettings:
     height: int
     fps: int
     bitrate_bps: int
-    """To start with, and never to be exceeded."""
+    """Never to be exceeded."""
+    start_bps: int | None = field(default=None, compare=False)
+    """To start with; None: the same. The first key frame is made for it."""
+
+    @property
+    def first_target_bps(self) -> int:
+        return self.within_limits(self.bitrate_bps if self.start_bps is None else self.start_bps)
 
     def within_limits(self, bitrate_bps: int) -> int:
         """The nearest target that an encoder takes."""

@@ -50,7 +50,7 @@ class FfmpegVideoEncoder(ABC):
         self._settings = settings
         self._extra = options
         self._clock = clock or MonotonicClock()
-        self._target_bps = settings.bitrate_bps
+        self._target_bps = settings.first_target_bps
         self._context: VideoCodecContext | None = None
         self._opened_at = 0.0
         self._opened_bps = 0

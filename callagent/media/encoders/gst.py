@@ -60,7 +60,7 @@ class GstEncoder:
         """`options` are properties of the element, over those of the table. Raises EncoderError."""
         self._element = ELEMENTS[name]
         self._settings = settings
-        self._target_bps = self._set_bps = settings.bitrate_bps
+        self._target_bps = self._set_bps = settings.first_target_bps
         self._behind = 0
         self._keys = 0
         self._first_pts: int | None = None

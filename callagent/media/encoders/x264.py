@@ -18,6 +18,17 @@ _PRESETS = ("veryfast", "superfast", "ultrafast")
 _BUSY = 0.4
 """Share of a frame's time an encoder may take before the next faster preset is used."""
 _SMOOTHING = 0.05
+_BUFFER_S = 0.5
+"""Of the VBV: a picture in the middle of a call, a key frame for instance, takes no longer on its way."""
+_FIRST_S = 0.2
+"""The same of the first picture, which somebody waits for."""
+_HEADROOM = 1.15
+"""The rate the codec is opened for, of the target at that moment: it will grow."""
+_NEARLY_FULL = 0.6
+"""From this share of the full rate on the codec is opened for all of it."""
+_LEAST, _MOST = 0.65, 1.1
+"""What the target may be of the rate the codec was opened for. With a VBV for a far higher one x264 keeps to
+its rate only in the long run (`cbr_decay` in its ratecontrol.c)."""
 
 
 class X264Encoder(FfmpegVideoEncoder):
@@ -58,15 +69,22 @@ class X264Encoder(FfmpegVideoEncoder):
         return payloads
 
     def _options(self, bitrate_bps: int) -> dict[str, str]:
+        made_for = self._made_for(bitrate_bps)
+        buffer = _BUFFER_S * made_for
         return {
             "preset": self.preset,
             "tune": "zerolatency",
             "profile": "baseline",
             "forced-idr": "1",
-            "maxrate": str(bitrate_bps),
-            "bufsize": str(bitrate_bps // 2),
-            "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1:annexb=1",
+            "maxrate": str(made_for),
+            "bufsize": str(round(buffer)),
+            "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1:annexb=1"
+            f":vbv-init={_FIRST_S * bitrate_bps / buffer:.3f}",
         }
+
+    def _made_for(self, bitrate_bps: int) -> int:
+        full_bps = self._settings.bitrate_bps
+        return full_bps if bitrate_bps >= _NEARLY_FULL * full_bps else round(_HEADROOM * bitrate_bps)
 
     def _must_reopen(self) -> bool:
         if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(self._presets):
@@ -74,9 +92,10 @@ class X264Encoder(FfmpegVideoEncoder):
             self._spent_s = 0.0
             log.info("x264 is too slow for %d fps: preset %s", self._settings.fps, self.preset)
             return True
-        return not self._opened_bps / 2.5 <= self._target_bps <= self._opened_bps
+        made_for = self._made_for(self._opened_bps)
+        return not _LEAST * made_for <= self._target_bps <= _MOST * made_for
 
     def _adapt(self, context: VideoCodecContext) -> None:
-        wanted = min(self._target_bps, self._opened_bps)
+        wanted = min(self._target_bps, self._made_for(self._opened_bps))
         if context.bit_rate != wanted:
             context.bit_rate = wanted

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Software encoders: decodable streams, key frames on demand, a rate that is followed."""
 
+import dataclasses
+
+import av
+import numpy as np
 import pytest
 
 from callagent.media.encoders import EncoderSettings, VideoEncoder, Vp8Encoder, X264Encoder, x264
@@ -14,9 +18,9 @@ from tests.unit.media.pictures import VideoReader, picture
 SETTINGS = EncoderSettings(320, 240, 30, 600_000)
 
 
-def encoder_for(codec: Codec, clock: HandClock) -> VideoEncoder:
+def encoder_for(codec: Codec, clock: HandClock, settings: EncoderSettings = SETTINGS) -> VideoEncoder:
     kind = X264Encoder if codec is Codec.H264 else Vp8Encoder
-    return kind(SETTINGS, clock=clock)
+    return kind(settings, clock=clock)
 
 
 def feed(encoder: VideoEncoder, counter: int, force_key: bool = False) -> tuple[bool, memoryview]:
@@ -87,6 +91,44 @@ def test_the_rate_is_followed(codec: Codec) -> None:
     assert 320_000 < rates[2] < 700_000
 
 
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.VP8])
+def test_the_rate_begins_where_it_is_told(codec: Codec) -> None:
+    start = dataclasses.replace(SETTINGS, start_bps=150_000)
+    encoder = encoder_for(codec, HandClock(), start)
+    assert encoder.settings == SETTINGS, "no reason to open another one"
+    assert encoder.target_bps == 150_000
+    rate = sum(len(feed(encoder, number)[1]) for number in range(60)) * 8 / 2
+    assert rate < 1.5 * 150_000
+
+
+@pytest.mark.parametrize("start_bps", [100_000, 200_000, 600_000])
+def test_the_first_h264_picture_takes_no_more_than_a_fifth_of_a_second(start_bps: int) -> None:
+    encoder = X264Encoder(dataclasses.replace(SETTINGS, start_bps=start_bps))
+    frame = av.VideoFrame.from_ndarray(
+        np.random.default_rng(1).normal(128, 20, (360, 320)).clip(0, 255).astype(np.uint8), "yuv420p"
+    )
+    frame.pts = 0
+    (payload,) = encoder.encode(frame)
+    assert len(payload.payload) * 8 < 0.2 * start_bps
+
+
+def test_h264_at_a_far_lower_rate_than_at_first_is_opened_for_that_one() -> None:
+    clock = HandClock()
+    encoder = X264Encoder(SETTINGS, clock=clock)
+    feed(encoder, 0)
+    encoder.target_bps = 300_000
+    assert not feed(encoder, 1)[0], "not at once: it costs a key frame"
+    clock.seconds += REOPEN_INTERVAL_S
+    assert feed(encoder, 2)[0]
+    for counter, target in enumerate((330_000, 370_000, 230_000, 379_000), 3):
+        clock.seconds += REOPEN_INTERVAL_S
+        encoder.target_bps = target
+        assert not feed(encoder, counter)[0], "near enough"
+    clock.seconds += REOPEN_INTERVAL_S
+    encoder.target_bps = 390_000
+    assert feed(encoder, 9)[0]
+
+
 def test_h264_follows_a_small_change_without_a_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     # On a machine that is busy otherwise a faster preset is chosen, and the codec opened anew.
     monkeypatch.setattr(x264, "_BUSY", 1e9)
@@ -95,7 +137,7 @@ def test_h264_follows_a_small_change_without_a_key_frame(monkeypatch: pytest.Mon
     for counter in range(30):
         feed(encoder, counter)
         clock.seconds += 1
-        encoder.target_bps = 600_000 - counter * 10_000
+        encoder.target_bps = 600_000 - counter * 5_000
     assert encoder.opened == 1
 
 

@@ -302,11 +302,17 @@ def test_the_rate_is_the_minimum_of_the_peers(camera: CameraSlot) -> None:
 
 
 def test_the_first_key_frame_is_made_for_what_is_known_of_the_way(camera: CameraSlot) -> None:
-    stream = VideoEncodedStream(Codec.H264, Layer.HIGH, camera, SETTINGS)
-    leave = stream.subscribe("a", Collector[EncodedFrame](), NetworkReport(available_bps=100_000))
-    assert stream.target_bps == 100_000
-    leave()
-    assert stream.wait_stopped(5)
+    camera.start(VideoMode(320, 240, 30))
+    sizes = []
+    for known in (None, NetworkReport(available_bps=60_000)):
+        stream = VideoEncodedStream(Codec.H264, Layer.HIGH, camera, SETTINGS)
+        frames = Collector[EncodedFrame]()
+        leave = stream.subscribe("a", frames, known)
+        frames.wait(1)
+        sizes.append(len(frames.frames[0].payload))
+        leave()
+        assert stream.wait_stopped(5)
+    assert sizes[1] < min(sizes[0], 0.2 * 60_000 / 8)
 
 
 def test_loss_lowers_the_rate_and_its_end_raises_it(camera: CameraSlot) -> None:
