@@ -40,7 +40,7 @@ class HelloData(Wire):
     resumed: bool
     """True: the session goes on, missed events follow. False: a new session, in no call."""
     seq: int
-    """Number before the next event on this connection: 0 in a new session, `lastSeq` in a resumed one."""
+    """The session's newest event: 0 in a new one; in a resumed one those after `lastSeq` up to it follow."""
     server_version: str
     server_time: int
     """Unix milliseconds."""

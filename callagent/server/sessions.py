@@ -53,6 +53,8 @@ class Login:
     resumed: bool
     seq: int
     """The last event this connection's client has."""
+    newest_seq: int
+    """The last event there is: what it missed ends there."""
 
 
 class Sessions:
@@ -226,7 +228,12 @@ class Sessions:
             await event_log.trim(connection, key, resume.last_seq)
         self._timers.changed((), [away])
         logger.info("session %s of %s resumed", key.session_id, stored.user_id)
-        return Login(key, stored.user_id, number, resume.resume_token, resumed=True, seq=resume.last_seq)
+        return Login(
+            *(key, stored.user_id, number, resume.resume_token),
+            resumed=True,
+            seq=resume.last_seq,
+            newest_seq=stored.last_seq,
+        )
 
     async def _open(self, hello: Hello, multi_device: bool) -> Login:
         app_id, user_id = hello.sdk_app_id, hello.user_id
@@ -252,7 +259,7 @@ class Sessions:
         logger.info(
             "session %s of %s opened on %s (%s)", key.session_id, user_id, hello.device_id, hello.platform
         )
-        return Login(key, user_id, 1, token, resumed=False, seq=0)
+        return Login(key, user_id, 1, token, resumed=False, seq=0, newest_seq=0)
 
     async def _kick(self, key: SessionKey) -> None:
         message = "You logged in on another device"

@@ -228,7 +228,7 @@ class SignallingConnection:
             session_id=login.key.session_id,
             resume_token=login.resume_token,
             resumed=login.resumed,
-            seq=login.seq,
+            seq=login.newest_seq,
             server_version=service.version,
             server_time=int(service.now() * 1000),
             nickname=own.nickname,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from callagent.call import peer_link
 from callagent.call.model import CallParams
 from callagent.call.notifications import EngineEvent, OnCommand
 from callagent.ports import MediaSessionState
@@ -337,6 +338,27 @@ async def test_a_cut_line_in_a_call_is_resumed_with_everything_missed(hall: Exch
     b.engine.poke()
     await everybody_idle(a, b)
     assert b.ends == [("onCallEnd", HANGUP, "anna")]
+
+
+async def test_media_planned_while_a_side_was_away_is_made_anew_when_it_is_back(
+    hall: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The side that stayed never gives up: the one that was away has to know that its plan is of the past.
+    monkeypatch.setattr(peer_link, "NEGOTIATION_S", 600.0)
+    a, b = await hall.device("anna"), await hall.device("ben")
+    await connect(a, b)
+    b.wire.cut()
+    await b.until(lambda: b.engine.state.login_state is LoginState.RECONNECTING)
+    await hall.until_away()
+    for side in (a, b):
+        side.media.sessions[0].become(MediaSessionState.FAILED)
+    await a.until(lambda: a.engine.state.epoch == 2)
+    b.wire.join()
+    b.engine.poke()
+    for side in (a, b):
+        await side.until(lambda side=side: side.engine.state.epoch == 3)  # type: ignore[misc]
+        (session,) = await side.media.wait_open(1, CONNECTED)
+        assert session.peer.epoch == 3
 
 
 async def test_a_hangup_without_a_line_is_told_later(hall: Exchange) -> None:

@@ -198,7 +198,7 @@ class Client:
         reply = await self.hello(user_id, user_sig, device_id, **more)
         assert reply["code"] == 0, reply
         self.session = reply["data"]
-        self.seq = self.session["seq"]
+        self.seq = more["resume"]["lastSeq"] if self.session["resumed"] else self.session["seq"]
         return self.session
 
     @property
