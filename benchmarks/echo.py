@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Echo cancellation in synthetic rooms: what is left of the echo, what is lost of the near end.
 
-Simulated time, one set of settings for everything: the agent's defaults without gain control, which
-would raise what is left of the echo by its gain; its row tells by how much. The
+Simulated time, one set of settings for everything: the agent's defaults, but without gain control, which
+would add its gain to some figures; its own rows tell of the echo and the near end with it. The
 peer is WebRTC's audio processing module alone, fed the same sound.
 """
 
@@ -92,7 +92,7 @@ def _room(name: str, scenes: list[Scene]) -> list[Figure]:
         return recording.seconds_until(AGAIN_DB, JUMP_AT_S)
 
     jump = {"jump_at_s": JUMP_AT_S}
-    losses = [_near_losses(scenes, make) for make in (ours, apm_alone)]
+    losses = [_near_losses(scenes, make) for make in (ours, apm_alone, with_gain_control)]
     return [
         erle("ERLE after 2 s", ERLE_DB, after(LEARNED_S)),
         Figure(
@@ -106,6 +106,9 @@ def _room(name: str, scenes: list[Scene]) -> list[Figure]:
         *(
             Figure(f"{name}, {what}", "dB", losses[0][n], {_PEER: losses[1][n]}, NEAR_LOSS_DB)
             for n, what in enumerate(("near end lost in double talk", "the same, median of bands"))
+        ),
+        Figure(
+            f"{name}, near end lost in double talk, gain control on", "dB", losses[2][0], {}, NEAR_LOSS_DB
         ),
         *(
             erle(

@@ -8,6 +8,7 @@ from callagent.media.audio_processing.delay import DelayEstimator
 from callagent.media.audio_processing.erle import EchoMeter
 from callagent.media.audio_processing.half_duplex import Ducker
 from callagent.media.audio_processing.linear import LinearCanceller
+from callagent.media.audio_processing.residual import ResidualGate
 from callagent.media.audio_processing.rnnoise import LATENCY_S as DENOISER_LATENCY_S
 from callagent.media.audio_processing.rnnoise import RnNoise
 from callagent.media.audio_processing.webrtc import WebRtcApm
@@ -19,7 +20,7 @@ _SILENCE = np.zeros(FRAME_SAMPLES, np.float32)
 
 
 class ProcessingChain:
-    """A `SoundProcessor`: canceller, WebRTC's module, neural denoiser, ducker, each of them optional."""
+    """A `SoundProcessor`: canceller, WebRTC's module, neural denoiser, gate, ducker, each optional."""
 
     def __init__(
         self,
@@ -27,11 +28,13 @@ class ProcessingChain:
         linear: LinearCanceller | None = None,
         apm: WebRtcApm | None = None,
         denoiser: RnNoise | None = None,
+        gate: ResidualGate | None = None,
         ducker: Ducker | None = None,
     ) -> None:
         self._linear = linear
         self._apm = apm
         self._denoiser = denoiser
+        self._gate = gate
         self._ducker = ducker
         self._far = _SILENCE
         self._delay_s = 0.0
@@ -65,6 +68,8 @@ class ProcessingChain:
             self._linear.reset()
         if self._estimator is not None:
             self._estimator.reset()
+        if self._gate is not None:
+            self._gate.reset()
         if self._ducker is not None:
             self._ducker.reset()
         self._meter.reset()
@@ -82,6 +87,8 @@ class ProcessingChain:
             near = self._apm.process(near, round(self._delay_s * 1000))
         if self._denoiser is not None:
             near = self._denoiser.process(near)
+        if self._gate is not None:
+            near = self._gate.attenuate(self._far, microphone, near)
         if self._ducker is not None:
             near = self._ducker.duck(self._far, near)
         self._meter.measure(self._far, microphone, near)

@@ -12,6 +12,7 @@ from callagent.media.audio_processing.contract import (
 )
 from callagent.media.audio_processing.half_duplex import Ducker
 from callagent.media.audio_processing.linear import LinearCanceller
+from callagent.media.audio_processing.residual import ResidualGate
 
 NO_CANCELLER = "There is no echo canceller on this machine: half duplex"
 NO_SUPPRESSION = "There is no noise suppression and no gain control on this machine"
@@ -110,5 +111,6 @@ def _assemble(
         linear=LinearCanceller() if cancelled and linear else None,
         apm=apm,
         denoiser=denoiser,
+        gate=ResidualGate() if cancelled and settings.gain_control else None,
         ducker=Ducker() if half else None,
     )

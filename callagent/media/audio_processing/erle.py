@@ -6,11 +6,9 @@ from collections import deque
 import numpy as np
 
 from callagent.media.audio_processing.contract import Wave
+from callagent.media.audio_processing.far_talk import FarTalk
 from callagent.media.sound import FRAME_S
 
-_LOUD = 32768 * 10 ** (-50 / 20)
-_TAIL_S = 0.3
-"""How long the far end's last word is heard in the room."""
 _KEPT = 0.99
 """Per stretch: the figure is of the last second or so in which the far end talked."""
 _LEAST_FRAMES = 50
@@ -24,6 +22,7 @@ class EchoMeter:
 
     def __init__(self, latency_s: float) -> None:
         """`latency_s`: how much later `after` is than `before`."""
+        self._far = FarTalk()
         self._delayed: deque[float] = deque(maxlen=1 + round(latency_s / FRAME_S))
         self.reset()
 
@@ -37,15 +36,13 @@ class EchoMeter:
     def reset(self) -> None:
         self._before = self._after = 0.0
         self._frames = 0
-        self._audible_s = 0.0
+        self._far.reset()
         self._delayed.clear()
 
     def measure(self, far: Wave, before: Wave, after: Wave) -> None:
         """480 samples each: far end, microphone, and what became of it."""
-        loud = float(np.sqrt(np.mean(far**2))) > _LOUD
-        self._audible_s = _TAIL_S if loud else max(0.0, self._audible_s - FRAME_S)
         self._delayed.append(float(before @ before))
-        if self._audible_s > 0.0:
+        if self._far.hear(far):
             self._frames += 1
             self._before = _KEPT * self._before + self._delayed[0]
             self._after = _KEPT * self._after + float(after @ after)

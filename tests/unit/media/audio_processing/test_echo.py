@@ -37,6 +37,17 @@ def test_the_near_end_passes_in_double_talk() -> None:
     assert median < echo.NEAR_LOSS_DB
 
 
+def test_gain_control_raises_the_near_end_and_not_what_is_left_of_the_echo() -> None:
+    def raised(scene: Scene) -> Recording:
+        return play(scene, echo.with_gain_control(), FarEnd())
+
+    assert raised(ROOM).erle_db(2, 7.9) >= echo.ERLE_DB
+    double = replace(ROOM, near_from_s=4.0)
+    overall, median = near_attenuation_db(raised(double), raised(replace(double, far_talks=False)), 4.5)
+    assert overall < echo.NEAR_LOSS_DB
+    assert median < echo.NEAR_LOSS_DB
+
+
 def test_a_jump_of_the_delay_is_overcome() -> None:
     recording = heard(replace(ROOM, seconds=10.0, jump_at_s=5.0))
     assert recording.seconds_until(echo.AGAIN_DB, 5.0) <= echo.RECOVERED_S
