@@ -21,6 +21,8 @@ from callagent.ports import Clock, Codec, MonotonicClock
 
 REOPEN_INTERVAL_S = 4.0
 """A codec is not opened anew more often: each time costs a key frame."""
+NEARLY_FULL = 0.6
+"""From this share of the full rate on a codec may be opened for all of it: it will soon be there."""
 NO_OPTIONS: Mapping[str, str] = {}
 
 
@@ -114,7 +116,7 @@ class FfmpegVideoEncoder(ABC):
         return self._context
 
     def _open(self) -> VideoCodecContext:
-        settings, bitrate = self._settings, self._target_bps
+        settings, bitrate = self._settings, self._opening_bps()
         try:
             context = av.CodecContext.create(self.library, "w")
             assert isinstance(context, VideoCodecContext)
@@ -134,6 +136,10 @@ class FfmpegVideoEncoder(ABC):
         self._context, self._opened_bps, self._opened_at = context, bitrate, self._clock.now()
         self._opened += 1
         return context
+
+    def _opening_bps(self) -> int:
+        """The rate to open the codec with."""
+        return self._target_bps
 
     def _threads(self) -> int:
         """A second thread only where one takes a good part of the frame's time (measured: 6 ms for 720p)."""

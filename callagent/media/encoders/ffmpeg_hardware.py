@@ -13,7 +13,7 @@ from av.video.codeccontext import VideoCodecContext
 from av.video.reformatter import VideoReformatter
 
 from callagent.media.encoders.base import EncodedPayload, EncoderError
-from callagent.media.encoders.ffmpeg import FfmpegVideoEncoder
+from callagent.media.encoders.ffmpeg import NEARLY_FULL, FfmpegVideoEncoder
 from callagent.media.h264 import BitstreamError, ParameterSets, opening
 from callagent.ports import Codec
 
@@ -68,10 +68,16 @@ class FfmpegHardwareEncoder(FfmpegVideoEncoder):
                 payloads.append(EncodedPayload(seen.key, memoryview(whole), packet.pts or 0))
         return payloads
 
+    def _opening_bps(self) -> int:
+        """All of it if it can be lowered in place, or is nearly reached: an opening costs a key frame."""
+        full_bps = self._settings.bitrate_bps
+        full = self.rate_in_place or self._target_bps >= NEARLY_FULL * full_bps
+        return full_bps if full else self._target_bps
+
     def _must_reopen(self) -> bool:
         if self.rate_in_place:
             return False
-        return not self._opened_bps * 0.8 <= self._target_bps <= self._opened_bps * 1.25
+        return not self._opened_bps * 0.8 <= self._opening_bps() <= self._opened_bps * 1.25
 
     def _adapt(self, context: VideoCodecContext) -> None:
         if self.rate_in_place and context.bit_rate != self._target_bps:

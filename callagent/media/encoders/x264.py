@@ -9,7 +9,7 @@ import av
 from av.video.codeccontext import VideoCodecContext
 
 from callagent.media.encoders.base import EncodedPayload, EncoderSettings
-from callagent.media.encoders.ffmpeg import NO_OPTIONS, FfmpegVideoEncoder
+from callagent.media.encoders.ffmpeg import NEARLY_FULL, NO_OPTIONS, FfmpegVideoEncoder
 from callagent.ports import Clock, Codec
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,6 @@ _FIRST_S = 0.2
 """The same of the first picture, which somebody waits for."""
 _HEADROOM = 1.15
 """The rate the codec is opened for, of the target at that moment: it will grow."""
-_NEARLY_FULL = 0.6
-"""From this share of the full rate on the codec is opened for all of it."""
 _LEAST, _MOST = 0.65, 1.1
 """What the target may be of the rate the codec was opened for. With a VBV for a far higher one x264 keeps to
 its rate only in the long run (`cbr_decay` in its ratecontrol.c)."""
@@ -84,7 +82,7 @@ class X264Encoder(FfmpegVideoEncoder):
 
     def _made_for(self, bitrate_bps: int) -> int:
         full_bps = self._settings.bitrate_bps
-        return full_bps if bitrate_bps >= _NEARLY_FULL * full_bps else round(_HEADROOM * bitrate_bps)
+        return full_bps if bitrate_bps >= NEARLY_FULL * full_bps else round(_HEADROOM * bitrate_bps)
 
     def _must_reopen(self) -> bool:
         if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(self._presets):

@@ -10,6 +10,7 @@ import pytest
 from callagent.media.encoders import EncoderSettings, VideoEncoder, Vp8Encoder, X264Encoder, x264
 from callagent.media.encoders.base import EncoderError
 from callagent.media.encoders.ffmpeg import REOPEN_INTERVAL_S
+from callagent.media.encoders.ffmpeg_hardware import FfmpegHardwareEncoder
 from callagent.media.pixels import to_av
 from callagent.ports import Codec
 from tests.clock import HandClock
@@ -110,6 +111,29 @@ def test_the_first_h264_picture_takes_no_more_than_a_fifth_of_a_second(start_bps
     frame.pts = 0
     (payload,) = encoder.encode(frame)
     assert len(payload.payload) * 8 < 0.2 * start_bps
+
+
+class Device(FfmpegHardwareEncoder):
+    """An encoder of hardware whose rate is set as it is opened, in software."""
+
+    library = "libx264"
+
+    def _options(self, bitrate_bps: int) -> dict[str, str]:
+        return {"tune": "zerolatency", "profile": "baseline"}
+
+
+def test_a_device_that_cannot_change_its_rate_is_opened_once_in_an_ordinary_call() -> None:
+    clock = HandClock()
+    encoder = Device(dataclasses.replace(SETTINGS, start_bps=400_000), clock=clock)
+    for counter, target in enumerate((400_000, 500_000, 600_000, 380_000)):
+        encoder.target_bps = target
+        clock.seconds += REOPEN_INTERVAL_S
+        feed(encoder, counter)
+    assert encoder.opened == 1
+    encoder.target_bps = 300_000
+    clock.seconds += REOPEN_INTERVAL_S
+    feed(encoder, 5)
+    assert encoder.opened == 2
 
 
 def test_h264_at_a_far_lower_rate_than_at_first_is_opened_for_that_one() -> None:
