@@ -25,17 +25,17 @@ _FIRST_S = 0.2
 _HEADROOM = 1.15
 """The rate the codec is opened for, of the target at that moment: it will grow."""
 _LEAST, _MOST = 0.65, 1.1
-"""What the target may be of the rate the codec was opened for. With a VBV for a far higher one x264 keeps to
-its rate only in the long run (`cbr_decay` in its ratecontrol.c)."""
+"""What the target may be of the rate the codec was opened for."""
 
 
 class X264Encoder(FfmpegVideoEncoder):
     """Annex B access units that any WebRTC receiver decodes (RFC 7742: constrained baseline).
 
     Starts with preset veryfast; when encoding takes too much of a frame's time, goes
-    on with a faster preset. The rate is changed in the running codec (FFmpeg
-    hands a changed bit_rate to x264_encoder_reconfig); only the VBV, which limits the size of single
-    pictures, needs the codec opened anew when the rate has moved far.
+    on with a faster preset. The rate is lowered, and raised again up to what the codec was opened for,
+    in the running codec: FFmpeg hands a changed bit_rate to x264_encoder_reconfig. That works only for a
+    codec that was opened with a maximum of no more than its rate; any other keeps the rate it had.
+    The VBV's size, which limits single pictures, stays: a target far from it opens the codec anew.
     """
 
     codec = Codec.H264
@@ -67,22 +67,22 @@ class X264Encoder(FfmpegVideoEncoder):
         return payloads
 
     def _options(self, bitrate_bps: int) -> dict[str, str]:
-        made_for = self._made_for(bitrate_bps)
-        buffer = _BUFFER_S * made_for
+        buffer = _BUFFER_S * bitrate_bps
         return {
             "preset": self.preset,
             "tune": "zerolatency",
             "profile": "baseline",
             "forced-idr": "1",
-            "maxrate": str(made_for),
+            "maxrate": str(bitrate_bps),
             "bufsize": str(round(buffer)),
             "x264-params": "keyint=infinite:scenecut=0:repeat-headers=1:annexb=1"
-            f":vbv-init={_FIRST_S * bitrate_bps / buffer:.3f}",
+            f":vbv-init={_FIRST_S * self._target_bps / buffer:.3f}",
         }
 
-    def _made_for(self, bitrate_bps: int) -> int:
+    def _opening_bps(self) -> int:
         full_bps = self._settings.bitrate_bps
-        return full_bps if bitrate_bps >= NEARLY_FULL * full_bps else round(_HEADROOM * bitrate_bps)
+        nearly_full = self._target_bps >= NEARLY_FULL * full_bps
+        return full_bps if nearly_full else round(_HEADROOM * self._target_bps)
 
     def _must_reopen(self) -> bool:
         if self._spent_s * self._settings.fps > _BUSY and self._preset + 1 < len(self._presets):
@@ -90,10 +90,9 @@ class X264Encoder(FfmpegVideoEncoder):
             self._spent_s = 0.0
             log.info("x264 is too slow for %d fps: preset %s", self._settings.fps, self.preset)
             return True
-        made_for = self._made_for(self._opened_bps)
-        return not _LEAST * made_for <= self._target_bps <= _MOST * made_for
+        return not _LEAST * self._opened_bps <= self._target_bps <= _MOST * self._opened_bps
 
     def _adapt(self, context: VideoCodecContext) -> None:
-        wanted = min(self._target_bps, self._made_for(self._opened_bps))
+        wanted = min(self._target_bps, self._opened_bps)
         if context.bit_rate != wanted:
             context.bit_rate = wanted

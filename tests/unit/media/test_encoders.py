@@ -153,6 +153,20 @@ def test_h264_at_a_far_lower_rate_than_at_first_is_opened_for_that_one() -> None
     assert feed(encoder, 9)[0]
 
 
+def test_h264_follows_up_and_down_in_the_running_codec() -> None:
+    """x264 changes the rate only of a codec whose VBV was opened for no more than its rate."""
+    encoder = X264Encoder(dataclasses.replace(SETTINGS, start_bps=400_000), clock=HandClock())
+    rates: list[float] = []
+    for target in (400_000, 600_000, 400_000):
+        encoder.target_bps = target
+        sizes = [len(feed(encoder, len(rates) * 90 + number)[1]) for number in range(90)]
+        rates.append(sum(sizes[30:]) * 8 / 2)
+    assert encoder.opened == 1
+    assert rates[0] < 1.1 * 400_000
+    assert rates[1] > 1.2 * rates[0]
+    assert rates[2] < 1.1 * 400_000
+
+
 def test_h264_follows_a_small_change_without_a_key_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     # On a machine that is busy otherwise a faster preset is chosen, and the codec opened anew.
     monkeypatch.setattr(x264, "_BUSY", 1e9)
