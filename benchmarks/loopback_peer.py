@@ -19,7 +19,7 @@ from benchmarks.scene import LatencyLog, Scene
 from tests.impaired_link import ImpairedLink
 
 WIDTH, HEIGHT, FPS = 1280, 720, 30
-WARM_UP_S = 1.0
+WARM_UP_S = 5.0
 FIRST_FRAME_TIMEOUT_S = 15.0
 
 

@@ -9,7 +9,7 @@ from callagent.media.audio_processing.contract import Wave
 from callagent.media.audio_processing.far_talk import FarTalk
 from callagent.media.sound import FRAME_S, FRAME_SAMPLES
 
-_RESIDUAL_DB = -14
+_RESIDUAL_DB = -14.0
 """Sent over heard, while the far end talks: what is further below is echo only. Somebody at the near end who
 talks 10 dB more softly than the echo is at -10 dB before any gain."""
 _MOST_DB = -15.0

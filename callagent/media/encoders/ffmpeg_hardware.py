@@ -69,15 +69,15 @@ class FfmpegHardwareEncoder(FfmpegVideoEncoder):
         return payloads
 
     def _opening_bps(self) -> int:
-        """All of it if it can be lowered in place, or is nearly reached: an opening costs a key frame."""
+        """At first all of the rate if it is nearly there: it soon will be; an opening costs a key frame."""
         full_bps = self._settings.bitrate_bps
-        full = self.rate_in_place or self._target_bps >= NEARLY_FULL * full_bps
-        return full_bps if full else self._target_bps
+        nearly_full = self._opened == 0 and self._target_bps >= NEARLY_FULL * full_bps
+        return full_bps if self.rate_in_place or nearly_full else self._target_bps
 
     def _must_reopen(self) -> bool:
         if self.rate_in_place:
             return False
-        return not self._opened_bps * 0.8 <= self._opening_bps() <= self._opened_bps * 1.25
+        return not self._opened_bps * 0.8 <= self._target_bps <= self._opened_bps * 1.25
 
     def _adapt(self, context: VideoCodecContext) -> None:
         if self.rate_in_place and context.bit_rate != self._target_bps:

@@ -5,6 +5,10 @@ from callagent.media.encoders.ffmpeg import FfmpegVideoEncoder
 from callagent.ports import Codec
 
 _SAME_RATE = 0.15
+_BUFFER_S = 1.25
+"""Its share sets the size of a key frame: a third of a second's bits at most. What follows one of half that
+stays 0.3 dB worse for as long as nobody asks for another (measured).
+"""
 
 
 class Vp8Encoder(FfmpegVideoEncoder):
@@ -30,7 +34,7 @@ class Vp8Encoder(FfmpegVideoEncoder):
             # Equal rates mean constant bit rate.
             "minrate": rate,
             "maxrate": rate,
-            "bufsize": rate,
+            "bufsize": str(round(_BUFFER_S * bitrate_bps)),
             "undershoot-pct": "100",
             "overshoot-pct": "15",
             "qmin": "2",
@@ -41,5 +45,10 @@ class Vp8Encoder(FfmpegVideoEncoder):
         """Its row threads spin while they wait: two stutter on two cores and cost more than one."""
         return 1
 
+    def _opening_bps(self) -> int:
+        """What is nearly all of the rate is made all of it: it will be, and that costs no key frame then."""
+        full_bps = self._settings.bitrate_bps
+        return full_bps if self._target_bps * (1 + _SAME_RATE) >= full_bps else self._target_bps
+
     def _must_reopen(self) -> bool:
-        return abs(self._target_bps - self._opened_bps) > _SAME_RATE * self._opened_bps
+        return abs(self._opening_bps() - self._opened_bps) > _SAME_RATE * self._opened_bps

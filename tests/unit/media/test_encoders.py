@@ -125,15 +125,16 @@ class Device(FfmpegHardwareEncoder):
 def test_a_device_that_cannot_change_its_rate_is_opened_once_in_an_ordinary_call() -> None:
     clock = HandClock()
     encoder = Device(dataclasses.replace(SETTINGS, start_bps=400_000), clock=clock)
-    for counter, target in enumerate((400_000, 500_000, 600_000, 380_000)):
+    feed(encoder, 0)
+    for counter, target in enumerate((500_000, 600_000, 490_000), 1):
         encoder.target_bps = target
         clock.seconds += REOPEN_INTERVAL_S
         feed(encoder, counter)
     assert encoder.opened == 1
-    encoder.target_bps = 300_000
+    encoder.target_bps = 400_000
     clock.seconds += REOPEN_INTERVAL_S
     feed(encoder, 5)
-    assert encoder.opened == 2
+    assert encoder.opened == 2, "the way carries no more"
 
 
 def test_h264_at_a_far_lower_rate_than_at_first_is_opened_for_that_one() -> None:
@@ -196,6 +197,16 @@ def test_vp8_is_not_opened_anew_for_every_wish() -> None:
     clock.seconds += REOPEN_INTERVAL_S
     feed(encoder, 61)
     assert encoder.opened == 2
+
+
+def test_vp8_comes_to_the_whole_rate() -> None:
+    clock = HandClock()
+    encoder = Vp8Encoder(dataclasses.replace(SETTINGS, start_bps=400_000), clock=clock)
+    for counter, target in enumerate((400_000, 530_000, 600_000, 540_000)):
+        encoder.target_bps = target
+        feed(encoder, counter)
+        clock.seconds += REOPEN_INTERVAL_S
+    assert encoder.opened == 2, "not a third time for the last tenth"
 
 
 def test_the_target_stays_within_the_preset() -> None:
