@@ -45,6 +45,11 @@ def add_commands(commands: Subcommands) -> None:
     listing = actions.add_parser("list", help="show all accounts")
     _add_common(listing)
     listing.set_defaults(run=_list)
+    admin = actions.add_parser("admin", help="let an account sign REST requests, or no longer")
+    admin.add_argument("user", metavar="USER")
+    admin.add_argument("--revoke", action="store_true", help="no longer")
+    _add_common(admin)
+    admin.set_defaults(run=_admin)
     remove = actions.add_parser("remove", help="delete an account, its device keys and sessions")
     remove.add_argument("user", metavar="USER")
     _add_common(remove)
@@ -79,6 +84,14 @@ def _list(args: argparse.Namespace) -> int:
         users = await accounts.users(app_id)
         rows = [(user.user_id, user.nickname, "yes" if user.ever_logged_in else "no") for user in users]
         print(table(("USER", "NICKNAME", "LOGGED IN EVER"), rows))
+
+    return _with_accounts(args, work)
+
+
+def _admin(args: argparse.Namespace) -> int:
+    async def work(accounts: "Accounts", app_id: int) -> None:
+        await accounts.set_admin(app_id, args.user, not args.revoke)
+        print(f"{args.user}: {'no longer ' if args.revoke else ''}an administrator")
 
     return _with_accounts(args, work)
 

@@ -4,7 +4,7 @@
 import logging
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,6 +20,10 @@ from callagent.server.storage.engine import Storage
 from callagent.server.storage.tables import AppRow, DeviceKeyRow, EnrolmentCodeRow, UserRow
 
 DEFAULT_APP_ID = 1400000001
+ADMINISTRATOR = "administrator"
+"""Of every app, with or without an account."""
+MAX_ADMINS = 10
+"""Of one app, that one included."""
 DEVICE_USERSIG_EXPIRE_S = 24 * 3600
 ENROLMENT_EXPIRE_S = 3600
 
@@ -130,8 +134,55 @@ class Accounts:
         async with self._storage.read() as connection:
             return [Account(*row) for row in await connection.execute(query)]
 
+    async def put_user(self, app_id: int, user_id: str, nickname: str | None, avatar: str | None) -> None:
+        """Create the account, or change what is given of the one there is."""
+        _check_user_id(user_id)
+        given = {"nickname": nickname, "avatar": avatar}
+        values = {name: value for name, value in given.items() if value is not None}
+        for name, value in values.items():
+            _check_text(value, name)
+        await self.secret(app_id)
+        ours = (UserRow.app_id == app_id, UserRow.user_id == user_id)
+        async with self._storage.write() as connection:
+            if (await connection.execute(select(UserRow.user_id).where(*ours))).first() is None:
+                row = new_user(app_id, user_id, self._now()) | values
+                await connection.execute(insert(UserRow).values(row))
+            elif values:
+                await connection.execute(update(UserRow).where(*ours).values(values))
+
+    async def known(self, app_id: int, user_ids: Sequence[str]) -> set[str]:
+        """Those that have an account."""
+        query = select(UserRow.user_id).where(UserRow.app_id == app_id, UserRow.user_id.in_(user_ids))
+        async with self._storage.read() as connection:
+            return set((await connection.execute(query)).scalars())
+
+    async def is_admin(self, app_id: int, user_id: str) -> bool:
+        """Whether this user may sign REST requests."""
+        return user_id == ADMINISTRATOR or user_id in await self.admins(app_id)
+
+    async def admins(self, app_id: int) -> list[str]:
+        """Beside `administrator`, which always is one and needs no account."""
+        query = select(UserRow.user_id).where(UserRow.app_id == _storable(app_id), UserRow.is_admin)
+        async with self._storage.read() as connection:
+            return list((await connection.execute(query.order_by(UserRow.user_id))).scalars())
+
+    async def set_admin(self, app_id: int, user_id: str, admin: bool) -> None:
+        """Raises PARAM_INVALID when there would be more than ten."""
+        if user_id == ADMINISTRATOR:
+            raise CallAgentError(ErrorCode.PARAM_INVALID, f"{ADMINISTRATOR} always is one", "userId")
+        others = [each for each in await self.admins(app_id) if each != user_id]
+        if admin and len(others) + 1 >= MAX_ADMINS:
+            raise CallAgentError(ErrorCode.PARAM_INVALID, f"At most {MAX_ADMINS} administrators", "userId")
+        change = update(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
+        async with self._storage.write() as connection:
+            if _rows(await connection.execute(change.values(is_admin=admin))) == 0:
+                raise _unknown_user(user_id)
+
     async def delete_user(self, app_id: int, user_id: str) -> None:
-        """Remove the account, its device keys, codes and sessions; its call records stay."""
+        """Remove the account, its device keys, codes and sessions; its call records stay.
+
+        A session in a call is ended with `Sessions.end_all` before, where the service runs.
+        """
         gone = delete(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
         async with self._storage.write() as connection:
             if _rows(await connection.execute(gone)) == 0:
@@ -249,6 +300,8 @@ def new_user(app_id: int, user_id: str, now: float) -> dict[str, object]:
         "created_at": now,
         "ever_logged_in": False,
         "last_status": "unlogined",
+        "is_admin": False,
+        "profile": {},
     }
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What follows every commit: connections, timers and watchers are told."""
 
+from collections.abc import Callable
+
 from callagent.server.bus import Bus
 from callagent.server.presence import Presence
 from callagent.server.repository import Changes, Committed, Repository
@@ -10,11 +12,20 @@ from callagent.server.timers import Timers
 class Announcer:
     """Commits changes and makes them known, in this order. Used on the event loop."""
 
-    def __init__(self, repository: Repository, bus: Bus, timers: Timers, presence: Presence) -> None:
+    def __init__(
+        self,
+        repository: Repository,
+        bus: Bus,
+        timers: Timers,
+        presence: Presence,
+        on_callbacks: Callable[[], None],
+    ) -> None:
+        """`on_callbacks` hears that there is something to be sent to a back end."""
         self._repository = repository
         self._bus = bus
         self._timers = timers
         self._presence = presence
+        self._on_callbacks = on_callbacks
 
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises what `Repository.commit` raises; then nothing was changed or told."""
@@ -24,4 +35,6 @@ class Announcer:
         self._timers.changed(committed.timers_set, committed.timers_cleared)
         if committed.presence_changed:
             self._presence.changed(changes.app_id, committed.presence_changed)
+        if committed.callbacks:
+            self._on_callbacks()
         return committed

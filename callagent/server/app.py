@@ -12,6 +12,7 @@ from starlette.staticfiles import StaticFiles
 
 from callagent.protocol.errors import CallAgentError
 from callagent.server.http import create_router, on_bad_body, on_failure
+from callagent.server.rest.app import add_rest
 from callagent.server.service import CallService
 from callagent.server.signalling import signal
 
@@ -32,9 +33,10 @@ def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
 
     `web_root` holds `phone/` and `sdk/`; None: those of this package.
     """
-    app = FastAPI(title="callagent call service", openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(title="callagent call service", version=service.version, docs_url=None, redoc_url=None)
     app.state.service = service
     app.include_router(create_router(service))
+    add_rest(app)
     app.add_exception_handler(CallAgentError, on_failure)
     app.add_exception_handler(RequestValidationError, on_bad_body)
     app.add_api_websocket_route("/v1/signal", signal)

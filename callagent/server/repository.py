@@ -15,9 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import AnyEventData
 from callagent.server.accounts import new_user
+from callagent.server.callbacks.events import Callback
 from callagent.server.calls.commands import Addressed, Step, ToUser
 from callagent.server.calls.model import Call
-from callagent.server.storage import calls, event_log, sessions, timers
+from callagent.server.storage import callbacks, calls, event_log, sessions, timers
 from callagent.server.storage.calls import Versioned
 from callagent.server.storage.engine import Storage
 from callagent.server.storage.event_log import Delivery, SessionKey
@@ -66,6 +67,10 @@ class Changes:
     ends: SessionEnd | None = None
     notices: tuple[Addressed, ...] = ()
     """Events beside those of the step."""
+    callbacks: tuple[Callback, ...] = ()
+    """For the app's back end, as far as it wants them."""
+    acted: str | None = None
+    """The session whose doing it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,8 @@ class Committed:
     timers_cleared: tuple[TimerKey, ...] = ()
     presence_changed: frozenset[str] = frozenset()
     """Users whose status, or being in a call, changed."""
+    callbacks: bool = False
+    """Whether there is something to be sent to the app's back end."""
 
 
 class Repository:
@@ -89,6 +96,11 @@ class Repository:
         """A live call; None when it is over or never was."""
         async with self._storage.read() as connection:
             return await calls.load(connection, app_id, call_id)
+
+    async def in_room(self, app_id: int, room_id: int | str) -> list[str]:
+        """The ids of the live calls in this room; 123 and "123" are two."""
+        async with self._storage.read() as connection:
+            return await calls.in_room(connection, app_id, room_id)
 
     async def load_of_user(self, app_id: int, user_id: str) -> UserCall:
         async with self._storage.read() as connection:
@@ -138,6 +150,10 @@ async def _apply(connection: AsyncConnection, changes: Changes, now: float) -> C
     if events:
         addressed = await _resolve(connection, app_id, events)
         deliveries = await event_log.append(connection, app_id, addressed, now)
+    told = False
+    if changes.callbacks:
+        rows = [(each.command.value, each.call_id, each.body) for each in changes.callbacks]
+        told = await callbacks.add(connection, app_id, rows, changes.acted, now)
     if changes.ends is not None:
         if not await sessions.remove(connection, changes.ends):
             raise Conflict
@@ -145,7 +161,7 @@ async def _apply(connection: AsyncConnection, changes: Changes, now: float) -> C
         await timers.remove(connection, [away])
         cleared = [*cleared, away]
         presence |= {changes.ends.user_id}
-    return Committed(tuple(deliveries), tuple(due), tuple(cleared), presence)
+    return Committed(tuple(deliveries), tuple(due), tuple(cleared), presence, told)
 
 
 async def _check(connection: AsyncConnection, changes: Changes) -> None:

@@ -15,11 +15,13 @@ from callagent.protocol.requests import SESSION_SILENCE_S, Bye
 from callagent.server.accounts import Accounts
 from callagent.server.announce import Announcer
 from callagent.server.bus import LocalBus
+from callagent.server.callbacks.delivery import CallbackDelivery
 from callagent.server.calls.control import CallControl
 from callagent.server.clock import Now, steady_clock
 from callagent.server.connection import Connection
 from callagent.server.handlers import Handlers
 from callagent.server.presence import StoredPresence
+from callagent.server.profiles import Profiles
 from callagent.server.repository import Repository
 from callagent.server.sessions import Sessions
 from callagent.server.storage import sessions as session_rows
@@ -52,11 +54,13 @@ class CallService:
         self.now = now
         self.silence_s = session_silence_s
         self.accounts = Accounts(storage, now)
+        self.profiles = Profiles(storage)
         self.bus = LocalBus()
         self.timers = StoredTimers(storage, now)
         self.presence = StoredPresence(storage, self.bus)
         repository = Repository(storage)
-        announcer = Announcer(repository, self.bus, self.timers, self.presence)
+        self.callbacks = CallbackDelivery(storage, self.accounts, now)
+        announcer = Announcer(repository, self.bus, self.timers, self.presence, self.callbacks.wake)
         self.control = CallControl(
             repository, announcer, self.bus, now, ice_servers=ice_servers, max_members=max_members
         )
@@ -111,6 +115,7 @@ class CallService:
         await self.sessions.restart()
         await self.timers.start(self._fire)
         self.presence.start()
+        self.callbacks.start()
         self._housekeeper = asyncio.create_task(self._keep_house(), name="housekeeping")
 
     async def close(self) -> None:
@@ -129,6 +134,7 @@ class CallService:
         if self._housekeeper is not None:
             await self._housekeeper
         await self.timers.close()
+        await self.callbacks.close()
         await self.presence.close()
         await self.storage.close()
         logger.info("call service closed")

@@ -14,6 +14,7 @@ from callagent.protocol.requests import PROTOCOL_VERSION, Bye, Hello, Resume
 from callagent.protocol.usersig import verify_usersig
 from callagent.server.announce import Announcer
 from callagent.server.bus import Bus
+from callagent.server.callbacks.events import callbacks
 from callagent.server.calls import state
 from callagent.server.calls.commands import (
     Addressed,
@@ -92,8 +93,11 @@ class Sessions:
                 await sessions.set_away(connection, session.key, session.connection, now)
             await timers.put(connection, [self._away_timer(session.key, now) for session in left])
 
-    async def hello(self, hello: Hello) -> Login:
-        """Verify and resume or open. Raises PROTOCOL_VERSION, UNKNOWN_APP, USERSIG_INVALID or _EXPIRED."""
+    async def hello(self, hello: Hello, address: str) -> Login:
+        """Verify and resume or open; `address` is the client's.
+
+        Raises PROTOCOL_VERSION, UNKNOWN_APP, USERSIG_INVALID or _EXPIRED.
+        """
         if hello.protocol != PROTOCOL_VERSION:
             raise CallAgentError(
                 ErrorCode.PROTOCOL_VERSION, f"This service speaks version {PROTOCOL_VERSION}", "protocol"
@@ -101,10 +105,10 @@ class Sessions:
         secret, multi_device = await self._app(hello.sdk_app_id)
         verify_usersig(hello.user_sig, hello.sdk_app_id, secret, hello.user_id, now=time.time())
         if hello.resume is not None:
-            login = await self._resume(hello, hello.resume)
+            login = await self._resume(hello, hello.resume, address)
             if login is not None:
                 return login
-        return await retried(lambda: self._open(hello, multi_device))
+        return await retried(lambda: self._open(hello, multi_device, address))
 
     async def events_after(self, key: SessionKey, seq: int) -> list[Event]:
         """The stored events of the session after `seq`, in order."""
@@ -164,6 +168,15 @@ class Sessions:
                 changes = replace(changes, before=in_call.call, step=step)
         await self._announcer.commit(changes, now)
 
+    async def end_all(self, app_id: int, user_id: str) -> None:
+        """The account goes: end its sessions and their part in calls."""
+        async with self._storage.read() as connection:
+            present = await sessions.of_user(connection, app_id, user_id)
+        for session in present:
+            leaving = Hangup(user_id, session.key.session_id)
+            await self.end(session.key, UserStatus.UNLOGINED, leaving)
+            self._dismiss(session.key, "This account was removed", ErrorCode.NOT_LOGGED_IN)
+
     async def end(
         self,
         key: SessionKey,
@@ -189,10 +202,14 @@ class Sessions:
                 return None
             in_call = await self._repository.load_of_user(key.app_id, stored.user_id)
             end = SessionEnd(key, stored.user_id, stored.connection, status, only_away)
-            step = self._leaving_step(in_call, stored, leaving, now)
+            command = leaving or SessionLost(stored.user_id, key.session_id)
+            step = self._leaving_step(in_call, stored, command, now)
             changes = Changes(key.app_id, expects=in_call, ends=end, notices=notices)
-            if step is not None:
-                changes = replace(changes, before=in_call.call, step=step)
+            if step is not None and in_call.call is not None:
+                told = callbacks(in_call.call.call, step, command, now)
+                changes = replace(
+                    changes, before=in_call.call, step=step, callbacks=told, acted=key.session_id
+                )
             await self._announcer.commit(changes, now)
             if step is not None:
                 log_end(step)
@@ -215,7 +232,7 @@ class Sessions:
             raise CallAgentError(ErrorCode.UNKNOWN_APP, "There is no such app", "sdkAppId")
         return row.secret, row.multi_device
 
-    async def _resume(self, hello: Hello, resume: Resume) -> Login | None:
+    async def _resume(self, hello: Hello, resume: Resume, address: str) -> Login | None:
         """None when the session, or some of its events, are gone."""
         key = SessionKey(hello.sdk_app_id, resume.session_id)
         away = away_timer_key(key)
@@ -223,7 +240,7 @@ class Sessions:
             stored = await sessions.load(connection, key)
             if stored is None or not _may_resume(stored, hello, resume):
                 return None
-            number = await sessions.reconnect(connection, key)
+            number = await sessions.reconnect(connection, key, address)
             await timers.remove(connection, [away])
             await event_log.trim(connection, key, resume.last_seq)
         self._timers.changed((), [away])
@@ -235,7 +252,7 @@ class Sessions:
             newest_seq=stored.last_seq,
         )
 
-    async def _open(self, hello: Hello, multi_device: bool) -> Login:
+    async def _open(self, hello: Hello, multi_device: bool, address: str) -> Login:
         app_id, user_id = hello.sdk_app_id, hello.user_id
         async with self._storage.read() as connection:
             older = await sessions.of_user(connection, app_id, user_id)
@@ -254,6 +271,7 @@ class Sessions:
             platform=hello.platform.value,
             version=hello.version,
             model=hello.model,
+            address=address,
         )
         await self.add(new, now)
         logger.info(
@@ -267,13 +285,13 @@ class Sessions:
         await self.end(key, UserStatus.OFFLINE, notices=(kicked,))
         self._dismiss(key, message)
 
-    def _dismiss(self, key: SessionKey, message: str) -> None:
+    def _dismiss(self, key: SessionKey, message: str, code: ErrorCode = ErrorCode.KICKED_OFFLINE) -> None:
         subscriber = self._bus.subscriber(key)
         if subscriber is not None:
-            subscriber.dismiss(Bye(code=ErrorCode.KICKED_OFFLINE, message=message))
+            subscriber.dismiss(Bye(code=code, message=message))
 
     def _leaving_step(
-        self, in_call: UserCall, session: StoredSession, leaving: Command | None, now: float
+        self, in_call: UserCall, session: StoredSession, command: Command, now: float
     ) -> Step | None:
         """What the end of this session does to the call its user is in, when it is in it here."""
         if in_call.call is None:
@@ -281,7 +299,6 @@ class Sessions:
         member = in_call.call.call.members[session.user_id]
         if member.status not in PRESENT or member.session_id != session.key.session_id:
             return None
-        command = leaving or SessionLost(session.user_id, session.key.session_id)
         return self._control.equipped(state.apply(in_call.call.call, command, now))
 
     def _away_for_too_long(self, session: StoredSession, now: float) -> bool:

@@ -104,6 +104,10 @@ class SignallingConnection:
         except (SQLAlchemyError, CallAgentError):
             logger.exception("session %s was not left in order", self._login.key.session_id)
 
+    @property
+    def _address(self) -> str:
+        return self._websocket.client.host if self._websocket.client is not None else ""
+
     async def _end(self, writer: asyncio.Task[None]) -> None:
         self.outbox.dismiss(None)
         await asyncio.wait({writer}, timeout=CLOSE_TIMEOUT_S)
@@ -201,7 +205,7 @@ class SignallingConnection:
             self._answer(_refused(hello, ErrorCode.REQUEST_REFUSED, "This connection is logged in already"))
             return
         try:
-            login = await self._service.sessions.hello(hello)
+            login = await self._service.sessions.hello(hello, self._address)
             self._login = login
             self._attach(login)
             self._answer(Reply(id=hello.id, data=(await self._greeting(login)).wire()))

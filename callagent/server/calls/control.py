@@ -16,8 +16,18 @@ from callagent.protocol.replies import CallsData, CallSnapshot, MemberSnapshot
 from callagent.protocol.requests import AnswerCommand, Calls, SendCommand, SendMedia
 from callagent.server.announce import Announcer
 from callagent.server.bus import Bus
+from callagent.server.callbacks.events import callbacks
 from callagent.server.calls import state
-from callagent.server.calls.commands import Accept, Command, Hangup, Invite, Reject, RingTimeout, Step
+from callagent.server.calls.commands import (
+    Accept,
+    Command,
+    EndByService,
+    Hangup,
+    Invite,
+    Reject,
+    RingTimeout,
+    Step,
+)
 from callagent.server.calls.model import ALIVE, Call, Member, MemberStatus
 from callagent.server.clock import Now
 from callagent.server.repository import Changes, Conflict, Repository
@@ -89,6 +99,32 @@ class CallControl:
     async def apply(self, app_id: int, call_id: str, command: Command) -> Call | None:
         """One command on one call; None when the call is over (and the command does not mind)."""
         return await retried(lambda: self._apply(app_id, call_id, command))
+
+    async def live(self, app_id: int, call_id: str) -> Call | None:
+        """None when it is over or never was."""
+        loaded = await self._repository.load(app_id, call_id)
+        return loaded.call if loaded is not None else None
+
+    async def live_in_room(self, app_id: int, room_id: int | str) -> list[str]:
+        """The ids of the calls; 123 and "123" are two rooms."""
+        return await self._repository.in_room(app_id, room_id)
+
+    async def end_by_service(self, app_id: int, call_id: str) -> bool:
+        """End it for everybody. False when it is over or never was."""
+
+        async def attempt() -> bool:
+            loaded = await self._repository.load(app_id, call_id)
+            if loaded is None:
+                return False
+            now = self._now()
+            command = EndByService()
+            step = self.equipped(state.apply(loaded.call, command, now))
+            told = callbacks(loaded.call, step, command, now)
+            await self._announcer.commit(Changes(app_id, before=loaded, step=step, callbacks=told), now)
+            log_end(step)
+            return True
+
+        return await retried(attempt)
 
     async def ring_timeout(self, app_id: int, call_id: str, user_id: str) -> None:
         await self.apply(app_id, call_id, RingTimeout(user_id))
@@ -185,7 +221,13 @@ class CallControl:
         now = self._now()
         caller_name = facts.known.get(invite.caller_id) or invite.caller_id
         step = state.start(replace(invite, busy=facts.busy, caller_name=caller_name), now)
-        changes = Changes(invite.app_id, step=self.equipped(step), needs_session=invite.session_id)
+        changes = Changes(
+            invite.app_id,
+            step=self.equipped(step),
+            needs_session=invite.session_id,
+            callbacks=callbacks(None, step, None, now),
+            acted=invite.session_id,
+        )
         await self._announcer.commit(changes, now)
         logger.info(
             "call %s started: %s calls %s, %s",
@@ -212,7 +254,15 @@ class CallControl:
         if step.call == loaded.call and not step.events:
             return step.call
         needs = command.session_id if isinstance(command, Accept) else None
-        await self._announcer.commit(Changes(app_id, before=loaded, step=step, needs_session=needs), now)
+        changes = Changes(
+            app_id,
+            before=loaded,
+            step=step,
+            needs_session=needs,
+            callbacks=callbacks(loaded.call, step, command, now),
+            acted=getattr(command, "session_id", None),
+        )
+        await self._announcer.commit(changes, now)
         if isinstance(command, Accept):
             logger.info("call %s accepted by %s", call_id, command.user_id)
         log_end(step)

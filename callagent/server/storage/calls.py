@@ -24,12 +24,25 @@ async def load(connection: AsyncConnection, app_id: int, call_id: str) -> Versio
     return Versioned(Call.model_validate(row.state), row.version) if row is not None else None
 
 
+async def in_room(connection: AsyncConnection, app_id: int, room_id: int | str) -> list[str]:
+    """The ids of the live calls in this room."""
+    room = json.dumps(room_id)
+    query = select(CallRow.call_id).where(CallRow.app_id == app_id, CallRow.room_id == room)
+    return list((await connection.execute(query)).scalars())
+
+
 async def store(connection: AsyncConnection, before: Versioned | None, call: Call) -> bool:
     """Compare-and-set of the version; the row of a call that is over goes."""
     state = call.model_dump(mode="json")
     if before is None:
         if not call.over:
-            row = {"app_id": call.app_id, "call_id": call.call_id, "version": 1, "state": state}
+            row = {
+                "app_id": call.app_id,
+                "call_id": call.call_id,
+                "room_id": json.dumps(call.room_id),
+                "version": 1,
+                "state": state,
+            }
             await connection.execute(insert(CallRow).values(row))
         return True
     same = (CallRow.app_id == call.app_id, CallRow.call_id == call.call_id, CallRow.version == before.version)

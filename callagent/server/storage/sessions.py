@@ -35,6 +35,8 @@ class NewSession:
     platform: str
     version: str
     model: str
+    address: str = ""
+    """Of the client; empty: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,7 @@ async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
             platform=new.platform,
             version=new.version,
             model=new.model,
+            address=new.address,
             opened_at=now,
             connection=1,
             connected=True,
@@ -92,12 +95,12 @@ async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
     )
 
 
-async def reconnect(connection: AsyncConnection, key: SessionKey) -> int:
+async def reconnect(connection: AsyncConnection, key: SessionKey, address: str) -> int:
     """The session is connected anew; returns the number of the connection, 0 when it is gone."""
     change = (
         update(SessionRow)
         .where(*_is(key))
-        .values(connection=SessionRow.connection + 1, connected=True, away_since=None)
+        .values(connection=SessionRow.connection + 1, connected=True, away_since=None, address=address)
         .returning(SessionRow.connection)
     )
     return (await connection.execute(change)).scalar_one_or_none() or 0

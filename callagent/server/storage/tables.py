@@ -25,7 +25,7 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {float: Double, dict[str, Any]: JSON}  # noqa: RUF012 (SQLAlchemy reads it as is)
+    type_annotation_map = {float: Double, dict[str, Any]: JSON, list[str]: JSON}  # noqa: RUF012 (SQLAlchemy reads it as is)
 
 
 def _of_user() -> ForeignKeyConstraint:
@@ -55,6 +55,10 @@ class UserRow(Base):
     ever_logged_in: Mapped[bool]
     last_status: Mapped[str]
     """What the user is when no session of it is alive: `offline` or `unlogined`."""
+    is_admin: Mapped[bool]
+    """May sign REST requests."""
+    profile: Mapped[dict[str, Any]]
+    """By tag, but nickname and avatar."""
 
 
 class SessionRow(Base):
@@ -71,6 +75,8 @@ class SessionRow(Base):
     platform: Mapped[str]
     version: Mapped[str]
     model: Mapped[str]
+    address: Mapped[str]
+    """Of the client, as of its last login."""
     opened_at: Mapped[float]
     connection: Mapped[int]
     """Counts the connections of this session; what an older one still does has no effect."""
@@ -126,9 +132,12 @@ class CallRow(Base):
     """A live call. `version` counts up with every change: the compare-and-set of the repository."""
 
     __tablename__ = "calls"
+    __table_args__ = (Index(None, "app_id", "room_id"),)
 
     app_id: Mapped[int] = mapped_column(primary_key=True)
     call_id: Mapped[str] = mapped_column(primary_key=True)
+    room_id: Mapped[str]
+    """JSON, so that 123 and "123" stay apart."""
     version: Mapped[int]
     state: Mapped[dict[str, Any]]
 
@@ -197,3 +206,41 @@ class CallMemberRow(Base):
     accepted_at: Mapped[float | None]
     ended_at: Mapped[float | None]
     total_s: Mapped[float]
+
+
+class CallbackConfigRow(Base):
+    """Where an app's back end wants to be told, and of what."""
+
+    __tablename__ = "callback_configs"
+
+    app_id: Mapped[int] = mapped_column(ForeignKey("apps.app_id", ondelete="CASCADE"), primary_key=True)
+    url: Mapped[str]
+    commands: Mapped[list[str]]
+
+
+class CallbackRow(Base):
+    """A callback the back end has not taken yet."""
+
+    __tablename__ = "callbacks"
+    __table_args__ = (Index(None, "app_id", "call_id", "seq"), Index(None, "due_at"))
+
+    app_id: Mapped[int] = mapped_column(primary_key=True)
+    event_id: Mapped[str] = mapped_column(primary_key=True)
+    """The same in every attempt."""
+    seq: Mapped[int]
+    """The order among those that wait."""
+    call_id: Mapped[str]
+    command: Mapped[str]
+    body: Mapped[str]
+    """JSON, as it is sent."""
+    address: Mapped[str]
+    """Of the client that acted; empty: none did."""
+    platform: Mapped[str]
+    attempts: Mapped[int]
+    due_at: Mapped[float]
+    claimed_until: Mapped[float | None]
+    """Some node is sending it until then; free again after."""
+    first_failed_at: Mapped[float | None]
+    dead: Mapped[bool]
+    """It failed too often to hold up others; tried seldom, and one day no more."""
+    last_error: Mapped[str]

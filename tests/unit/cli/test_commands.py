@@ -268,6 +268,9 @@ def test_accounts(run: Callable[..., Result], tmp_path: Path) -> None:
     assert (again.code, again.err) == (1, "callagent: The user alice exists already (userId) [-1202]\n")
     listed = run("account", "list", *file)
     assert listed.out.splitlines() == ["USER   NICKNAME  LOGGED IN EVER", "alice  Alice A.  no"]
+    assert run("account", "admin", "alice", *file).out == "alice: an administrator\n"
+    assert run("account", "admin", "alice", "--revoke", *file).out == "alice: no longer an administrator\n"
+    assert run("account", "admin", "bob", *file).code != 0
     assert run("account", "remove", "alice", *file).out == "alice: removed\n"
     assert run("account", "list", *file).out == "USER  NICKNAME  LOGGED IN EVER\n"
 

@@ -9,7 +9,7 @@ import pytest
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.usersig import verify_usersig
-from callagent.server.accounts import DEFAULT_APP_ID, Accounts
+from callagent.server.accounts import ADMINISTRATOR, DEFAULT_APP_ID, MAX_ADMINS, Accounts
 from callagent.server.credentials import new_enrolment_code, typed_code
 from callagent.server.rate_limit import MAX_CLIENTS, RateLimit
 
@@ -57,6 +57,22 @@ async def test_users(accounts: Accounts) -> None:
     await accounts.delete_user(DEFAULT_APP_ID, "kiosk")
     assert await accounts.users(DEFAULT_APP_ID) == []
     assert await refused(accounts.delete_user(DEFAULT_APP_ID, "kiosk")) == (ErrorCode.PARAM_INVALID, "userId")
+
+
+async def test_administrators(accounts: Accounts) -> None:
+    assert await accounts.is_admin(DEFAULT_APP_ID, ADMINISTRATOR), "without an account"
+    for number in range(MAX_ADMINS):
+        await accounts.add_user(DEFAULT_APP_ID, f"admin{number}")
+    for number in range(MAX_ADMINS - 1):
+        await accounts.set_admin(DEFAULT_APP_ID, f"admin{number}", True)
+        await accounts.set_admin(DEFAULT_APP_ID, f"admin{number}", True)
+    for user in (f"admin{MAX_ADMINS - 1}", ADMINISTRATOR, "nobody"):
+        code, field = await refused(accounts.set_admin(DEFAULT_APP_ID, user, True))
+        assert (code, field) == (ErrorCode.PARAM_INVALID, "userId")
+    await accounts.set_admin(DEFAULT_APP_ID, "admin0", False)
+    assert await accounts.admins(DEFAULT_APP_ID) == [f"admin{n}" for n in range(1, MAX_ADMINS - 1)]
+    assert not await accounts.is_admin(DEFAULT_APP_ID, "admin0")
+    assert not await accounts.is_admin(DEFAULT_APP_ID + 1, "admin1")
 
 
 async def test_unknown_apps(accounts: Accounts) -> None:

@@ -133,7 +133,7 @@ async def arena() -> AsyncIterator[Arena]:
         StoredPresence(storage, bus),
         StoredTimers(storage, now),
     )
-    announcer = Announcer(repository, bus, timers, presence)
+    announcer = Announcer(repository, bus, timers, presence, lambda: None)
     control = CallControl(repository, announcer, bus, now)
     sessions = Sessions(storage, repository, announcer, control, bus, timers, presence, now, 30.0)
     yield Arena(storage, repository, control, sessions, now)

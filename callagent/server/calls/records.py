@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The records of calls that are over, for the app's back end."""
+
+import json
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from callagent.protocol.enums import CallEndReason, CallResult, MediaType
+from callagent.server.calls.model import CallRecord, MemberRecord, MemberStatus
+from callagent.server.storage.engine import Storage
+from callagent.server.storage.tables import CallMemberRow, CallRecordRow
+
+CallType = Literal["SingleCall", "MultiCall"]
+"""Two members or more."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordFilter:
+    """All that is given must hold. Times are Unix seconds of the invitation, both ends included."""
+
+    call_id: str | None = None
+    began_from: float | None = None
+    began_until: float | None = None
+    result: CallResult | None = None
+    call_type: CallType | None = None
+    skip: int = 0
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    total: int
+    """Without `skip` and `limit`."""
+    records: list[CallRecord]
+    """The newest first."""
+
+
+async def records_of(storage: Storage, app_id: int, wanted: RecordFilter) -> Found:
+    conditions = _conditions(app_id, wanted)
+    page = (
+        select(CallRecordRow)
+        .where(*conditions)
+        .order_by(CallRecordRow.began_at.desc(), CallRecordRow.call_id)
+        .offset(wanted.skip)
+        .limit(wanted.limit)
+    )
+    async with storage.read() as connection:
+        count = select(func.count()).select_from(CallRecordRow).where(*conditions)
+        total = (await connection.execute(count)).scalar_one()
+        rows = (await connection.execute(page)).all()
+        members = await _members(connection, app_id, [row.call_id for row in rows])
+    return Found(
+        total,
+        [
+            CallRecord(
+                app_id=app_id,
+                call_id=row.call_id,
+                caller_id=row.caller_id,
+                media_type=MediaType(row.media_type),
+                room_id=json.loads(row.room_id),
+                user_data=row.user_data,
+                chat_group_id=row.chat_group_id,
+                result=CallResult(row.result),
+                end_reason=CallEndReason(row.end_reason),
+                ended_by=row.ended_by,
+                began_at=row.began_at,
+                accepted_at=row.accepted_at,
+                ended_at=row.ended_at,
+                total_s=row.total_s,
+                members=tuple(members.get(row.call_id, ())),
+            )
+            for row in rows
+        ],
+    )
+
+
+def _conditions(app_id: int, wanted: RecordFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [CallRecordRow.app_id == app_id]
+    if wanted.call_id is not None:
+        conditions.append(CallRecordRow.call_id == wanted.call_id)
+    if wanted.began_from is not None:
+        conditions.append(CallRecordRow.began_at >= wanted.began_from)
+    if wanted.began_until is not None:
+        conditions.append(CallRecordRow.began_at <= wanted.began_until)
+    if wanted.result is not None:
+        conditions.append(CallRecordRow.result == wanted.result.value)
+    if wanted.call_type is not None:
+        members = (
+            select(func.count())
+            .select_from(CallMemberRow)
+            .where(CallMemberRow.app_id == app_id, CallMemberRow.call_id == CallRecordRow.call_id)
+            .correlate(CallRecordRow)
+            .scalar_subquery()
+        )
+        conditions.append(members > 2 if wanted.call_type == "MultiCall" else members <= 2)
+    return conditions
+
+
+async def _members(
+    connection: AsyncConnection, app_id: int, call_ids: list[str]
+) -> dict[str, list[MemberRecord]]:
+    query = (
+        select(CallMemberRow)
+        .where(CallMemberRow.app_id == app_id, CallMemberRow.call_id.in_(call_ids))
+        .order_by(CallMemberRow.position)
+    )
+    found: dict[str, list[MemberRecord]] = {}
+    for row in await connection.execute(query):
+        found.setdefault(row.call_id, []).append(
+            MemberRecord(
+                user_id=row.user_id,
+                status=MemberStatus(row.status),
+                accepted_at=row.accepted_at,
+                ended_at=row.ended_at,
+                total_s=row.total_s,
+            )
+        )
+    return found

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who may pass: the query of a request, its signature, the administrator, how often (callkit-server 5.1)."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.protocol.usersig import verify_usersig
+from callagent.server.rate_limit import RateLimit
+from callagent.server.rest.contract import RestCode, RestError
+from callagent.server.service import CallService
+
+APP_PER_S = 1000
+"""Of one app, all commands together."""
+COMMAND_PER_S = 200
+_MAX_RANDOM = 2**32 - 1
+
+
+def service_of(request: Request) -> CallService:
+    service: CallService = request.app.state.service
+    return service
+
+
+async def admin_app(request: Request) -> int:
+    """The app whose administrator signed this request. Raises RestError."""
+    query = request.query_params
+    app_id = _app_id(query.get("sdkappid"))
+    if query.get("contenttype", "json") != "json":
+        raise RestError(RestCode.HTTP_INVALID, "contenttype must be json")
+    if "random" in query and not _is_random(query["random"]):
+        raise RestError(RestCode.HTTP_INVALID, f"random must be 0 to {_MAX_RANDOM}")
+    identifier, usersig = query.get("identifier", ""), query.get("usersig", "")
+    if not identifier:
+        raise RestError(RestCode.IDENTIFIER_INVALID, "identifier is missing in the URL")
+    accounts = service_of(request).accounts
+    try:
+        secret = await accounts.secret(app_id)
+    except CallAgentError as error:
+        raise RestError(RestCode.APP_INVALID, "There is no such sdkappid") from error
+    try:
+        verify_usersig(usersig, app_id, secret, identifier)
+    except CallAgentError as error:
+        why = "has expired" if error.code is ErrorCode.USERSIG_EXPIRED else "does not fit the identifier"
+        raise RestError(RestCode.USERSIG_INVALID, f"usersig {why}") from error
+    if not await accounts.is_admin(app_id, identifier):
+        raise RestError(RestCode.ADMIN_ONLY, f"{identifier} is no administrator of the app")
+    return app_id
+
+
+Admin = Annotated[int, Depends(admin_app)]
+"""The app."""
+
+
+def limited(per_s: int = COMMAND_PER_S) -> Callable[[Request, int], Awaitable[None]]:
+    """A dependency: so many requests a second of one app, and no more."""
+    command = RateLimit(burst=per_s, per_s=per_s)
+
+    async def allowed(request: Request, app_id: Admin) -> None:
+        everything: RateLimit = request.app.state.rest_limit
+        if not everything.allows(str(app_id)):
+            raise RestError(RestCode.APP_FREQUENCY, f"At most {APP_PER_S} requests a second of one app")
+        if not command.allows(str(app_id)):
+            raise RestError(RestCode.COMMAND_FREQUENCY, f"At most {per_s} of these requests a second")
+
+    return allowed
+
+
+def _app_id(text: str | None) -> int:
+    if not text:
+        raise RestError(RestCode.APP_MISSING, "sdkappid is missing in the URL")
+    # Not int(): that takes spaces, underscores and the digits of other scripts.
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise RestError(RestCode.APP_INVALID, "sdkappid must be a number")
+    return int(text)
+
+
+def _is_random(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= _MAX_RANDOM
