@@ -45,7 +45,8 @@ def encode(variant: str, pictures: int) -> dict[str, float]:
     name, _, preset = variant.partition(":")
     kind = KINDS[name]
     encoder = kind.make(EncoderSettings(WIDTH, HEIGHT, FPS, BPS), {"preset": preset} if preset else {})
-    scene = [Scene(WIDTH, HEIGHT).picture(number) for number in range(PICTURES)]
+    drawn = Scene(WIDTH, HEIGHT)
+    scene = [drawn.picture(number) for number in range(PICTURES)]
     payloads: list[tuple[int, bytes]] = []
     wall_s = cpu_s = 0.0
     for number in range(pictures):
