@@ -16,7 +16,10 @@ from callagent.cli.table import table
 from callagent.protocol.usersig import DEFAULT_EXPIRE_S
 
 if TYPE_CHECKING:
-    from callagent.server.accounts import Accounts
+    from callagent.server.accounts import Account, Accounts
+
+SERVICE_LIMIT_S = 8.0
+"""A running service looks for blocked users every 5 s."""
 
 _Work = Callable[["Accounts", int], Awaitable[None]]
 
@@ -50,6 +53,11 @@ def add_commands(commands: Subcommands) -> None:
     admin.add_argument("--revoke", action="store_true", help="no longer")
     _add_common(admin)
     admin.set_defaults(run=_admin)
+    block = actions.add_parser("block", help="keep an account from logging in and being called, or no longer")
+    block.add_argument("user", metavar="USER")
+    block.add_argument("--undo", action="store_true", help="no longer")
+    _add_common(block)
+    block.set_defaults(run=_block)
     remove = actions.add_parser("remove", help="delete an account, its device keys and sessions")
     remove.add_argument("user", metavar="USER")
     _add_common(remove)
@@ -82,8 +90,21 @@ def _add(args: argparse.Namespace) -> int:
 def _list(args: argparse.Namespace) -> int:
     async def work(accounts: "Accounts", app_id: int) -> None:
         users = await accounts.users(app_id)
-        rows = [(user.user_id, user.nickname, "yes" if user.ever_logged_in else "no") for user in users]
+        rows = [(user.user_id, user.nickname, _history(user)) for user in users]
         print(table(("USER", "NICKNAME", "LOGGED IN EVER"), rows))
+
+    return _with_accounts(args, work)
+
+
+def _history(user: "Account") -> str:
+    known = "yes" if user.ever_logged_in else "no"
+    return f"{known}, blocked" if user.blocked else known
+
+
+def _block(args: argparse.Namespace) -> int:
+    async def work(accounts: "Accounts", app_id: int) -> None:
+        await accounts.set_blocked(app_id, args.user, not args.undo)
+        print(f"{args.user}: {'no longer ' if args.undo else ''}blocked")
 
     return _with_accounts(args, work)
 
@@ -98,10 +119,22 @@ def _admin(args: argparse.Namespace) -> int:
 
 def _remove(args: argparse.Namespace) -> int:
     async def work(accounts: "Accounts", app_id: int) -> None:
+        await _end_sessions(accounts, app_id, args.user)
         await accounts.delete_user(app_id, args.user)
         print(f"{args.user}: removed")
 
     return _with_accounts(args, work)
+
+
+async def _end_sessions(accounts: "Accounts", app_id: int, user_id: str) -> None:
+    """A service that runs hangs up and says why; without one nobody is behind what is left of sessions."""
+    deadline = asyncio.get_running_loop().time() + SERVICE_LIMIT_S
+    if await accounts.has_sessions(app_id, user_id):
+        await accounts.set_blocked(app_id, user_id, True)
+    while await accounts.has_sessions(app_id, user_id):
+        if asyncio.get_running_loop().time() > deadline:
+            return
+        await asyncio.sleep(0.2)
 
 
 def _with_accounts(args: argparse.Namespace, work: _Work) -> int:

@@ -7,7 +7,18 @@ import sys
 
 from callagent.config.log import LogConfig
 
-_QUIET = ("alembic", "asyncio", "uvicorn", "aiosqlite", "aioice", "aiortc", "libav", "linuxpy", "sqlalchemy")
+_QUIET = (
+    "alembic",
+    "asyncio",
+    "uvicorn",
+    "aiosqlite",
+    "aioice",
+    "aiortc",
+    "libav",
+    "linuxpy",
+    "redis",
+    "sqlalchemy",
+)
 """Libraries whose information is debugging to us."""
 
 
@@ -21,6 +32,8 @@ def configure_logging(config: LogConfig) -> None:
         format=f"{stamp}%(levelname)s %(name)s: %(message)s",
         force=True,
     )
+    # Their debugging shows whole messages, tickets included.
+    logging.getLogger("websockets").setLevel(logging.INFO)
     if config.level != "debug":
         for name in _QUIET:
             logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The call service's whole configuration."""
 
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -33,6 +33,33 @@ IceUrl = Annotated[
     str,
     StringConstraints(pattern=r"^(stun|turn)s?:\S+$"),
     Field(description="a URL such as stun:stun.example.org:3478 or turn:turn.example.org:3478"),
+]
+
+DatabaseUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(sqlite|postgresql)(\+\w+)?://\S*$"),
+    Field(description="a database URL such as postgresql://user:password@host/name or sqlite:////path"),
+]
+RedisUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^(rediss?|unix)://\S+$"),
+    Field(description="a URL such as redis://:password@host:6379 or rediss://host:6379"),
+]
+
+
+def _network(value: str) -> str:
+    try:
+        ip_network(value)
+    except ValueError as error:
+        raise ValueError("must be an IP address or a network such as 10.0.0.0/8") from error
+    return value
+
+
+Network = Annotated[Text, AfterValidator(_network)]
+Origin = Annotated[
+    str,
+    StringConstraints(pattern=r"^(\*|https?://[^/\s]+)$"),
+    Field(description="an origin such as https://intranet.example.org, or * for any"),
 ]
 
 
@@ -75,17 +102,26 @@ class HttpConfig(Section):
 class ListenConfig(Section):
     https: HttpsConfig = HttpsConfig()
     http: HttpConfig = HttpConfig()
+    proxies: list[Network] = []
+    """Whose `X-Forwarded-For` is believed: the load balancer's addresses or networks."""
+    origins: list[Origin] = []
+    """Pages of other hosts that may open the signalling."""
 
 
 class StorageConfig(Section):
     directory: FilePath = Path("/var/lib/callagent-server")
     """Database and local CA."""
-    url: Text | None = Field(default=None, repr=False)
-    """An SQLAlchemy database URL; None: SQLite in the directory."""
+    url: DatabaseUrl | None = Field(default=None, repr=False)
+    """Of a PostgreSQL or another SQLite database; None: SQLite in the directory."""
 
     @property
     def database_url(self) -> str:
         return self.url or f"sqlite:///{self.directory.absolute()}/callagent.sqlite"
+
+
+class ClusterConfig(Section):
+    redis_url: RedisUrl | None = Field(default=None, repr=False)
+    """The Redis by which several nodes share one database; None: this is the only node."""
 
 
 class CallsConfig(Section):
@@ -120,10 +156,52 @@ class SessionsConfig(Section):
     """A client silent or away for this long is dropped."""
 
 
+UserPattern = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_*?\[\]!-]{1,64}$"),
+    Field(description="a user id, or a pattern with * and ? such as kiosk-*"),
+]
+
+
+class CallRuleConfig(Section):
+    """The first rule that fits decides."""
+
+    callers: Annotated[list[UserPattern], Field(min_length=1)] = ["*"]
+    callees: Annotated[list[UserPattern], Field(min_length=1)] = ["*"]
+    allow: Switch
+    app: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    """None: of every app."""
+
+
+class PolicyConfig(Section):
+    calls: list[CallRuleConfig] = []
+    """Who may call whom; without a rule that fits everybody may."""
+
+
+class LimitsConfig(Section):
+    connections: Annotated[int, Field(ge=1)] = 20_000
+    connections_per_address: Annotated[int, Field(ge=1)] = 1_000
+    """A whole site may come from one address."""
+    requests_per_s: Annotated[float, Field(ge=1)] = 100.0
+    """Of one user; three times as many at once."""
+    calls_per_minute: Annotated[float, Field(ge=1)] = 60.0
+    """Begun by one user."""
+
+
 class ServerConfig(Section):
     listen: ListenConfig = ListenConfig()
     storage: StorageConfig = StorageConfig()
+    cluster: ClusterConfig = ClusterConfig()
     calls: CallsConfig = CallsConfig()
     ice: IceConfig = IceConfig()
     sessions: SessionsConfig = SessionsConfig()
+    policy: PolicyConfig = PolicyConfig()
+    limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _nodes_share(self) -> Self:
+        shared = self.storage.url is not None and self.storage.url.startswith("postgresql")
+        if self.cluster.redis_url is not None and not shared:
+            raise key_error("cluster", "several nodes need a PostgreSQL database: set storage.url")
+        return self

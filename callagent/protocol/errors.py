@@ -59,6 +59,12 @@ class ErrorCode(IntEnum):
     SERVICE_STOPPING = 90010
     RESUME_IMPOSSIBLE = 90011
     """The session to resume is gone or its events are; log in anew."""
+    USER_BLOCKED = 90012
+    """The operator blocked the account: it cannot log in, and nobody can call it."""
+    CALL_NOT_ALLOWED = 90013
+    """The service's policy does not let this user call that one."""
+    TOO_MANY_REQUESTS = 90014
+    """This user asks for more than the service's limits; try again in a moment."""
     MEDIA_FAILED = 90020
     """No way for the media between the two sides was found."""
     SOUND_FILE = 90021

@@ -3,7 +3,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from callagent.protocol.base import CallId, DeviceId, SessionId, ShortText, UserId, Wire
 from callagent.protocol.command import Command, CommandAnswer, CommandName
@@ -62,6 +62,19 @@ class Logout(Request):
     type: Literal["logout"] = "logout"
 
 
+class OfflinePushInfo(Wire):
+    """What a callee who is offline is to be told (callkit-client-api 6.2), for the app's back end to deliver.
+
+    The fields for particular phones are passed on as they are.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    title: ShortText = ""
+    desc: ShortText = ""
+    is_disable_push: bool = False
+
+
 class Calls(Request):
     """Start a call. `roomId` an int or a string; the service makes one when absent."""
 
@@ -74,6 +87,7 @@ class Calls(Request):
     room_id: Annotated[int, Field(ge=1, le=2**31 - 1)] | RoomName | None = None
     user_data: Annotated[str, StringConstraints(max_length=4096)] = ""
     chat_group_id: ShortText = ""
+    offline_push_info: OfflinePushInfo | None = None
 
 
 class Accept(Request):

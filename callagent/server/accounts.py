@@ -17,7 +17,7 @@ from callagent.protocol.usersig import DEFAULT_EXPIRE_S, MAX_EXPIRE_S, make_user
 from callagent.server.clock import Now
 from callagent.server.credentials import hashed, new_enrolment_code, new_secret, new_token, typed_code
 from callagent.server.storage.engine import Storage
-from callagent.server.storage.tables import AppRow, DeviceKeyRow, EnrolmentCodeRow, UserRow
+from callagent.server.storage.tables import AppRow, DeviceKeyRow, EnrolmentCodeRow, SessionRow, UserRow
 
 DEFAULT_APP_ID = 1400000001
 ADMINISTRATOR = "administrator"
@@ -48,6 +48,7 @@ class Account:
     created_at: float
     """Unix seconds."""
     ever_logged_in: bool
+    blocked: bool
 
 
 class Accounts:
@@ -129,6 +130,7 @@ class Accounts:
             UserRow.avatar,
             UserRow.created_at,
             UserRow.ever_logged_in,
+            UserRow.blocked,
         )
         query = select(*columns).where(UserRow.app_id == app_id).order_by(UserRow.user_id)
         async with self._storage.read() as connection:
@@ -178,10 +180,27 @@ class Accounts:
             if _rows(await connection.execute(change.values(is_admin=admin))) == 0:
                 raise _unknown_user(user_id)
 
+    async def set_blocked(self, app_id: int, user_id: str, blocked: bool) -> None:
+        """Whether the user may log in and be called. Raises PARAM_INVALID when there is no such user.
+
+        A running service ends the user's sessions within seconds.
+        """
+        change = update(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
+        async with self._storage.write() as connection:
+            if _rows(await connection.execute(change.values(blocked=blocked))) == 0:
+                raise _unknown_user(user_id)
+
+    async def has_sessions(self, app_id: int, user_id: str) -> bool:
+        query = select(SessionRow.session_id).where(
+            SessionRow.app_id == _storable(app_id), SessionRow.user_id == user_id
+        )
+        async with self._storage.read() as connection:
+            return (await connection.execute(query.limit(1))).first() is not None
+
     async def delete_user(self, app_id: int, user_id: str) -> None:
         """Remove the account, its device keys, codes and sessions; its call records stay.
 
-        A session in a call is ended with `Sessions.end_all` before, where the service runs.
+        Sessions are to be ended before: `Sessions.end_all`, or blocking the user beside a service.
         """
         gone = delete(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
         async with self._storage.write() as connection:
@@ -301,6 +320,7 @@ def new_user(app_id: int, user_id: str, now: float) -> dict[str, object]:
         "ever_logged_in": False,
         "last_status": "unlogined",
         "is_admin": False,
+        "blocked": False,
         "profile": {},
     }
 

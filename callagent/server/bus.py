@@ -2,6 +2,7 @@
 """Fan-out: how what happens reaches the connections of the sessions concerned."""
 
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from callagent.protocol.events import Event, Moment, Signal
@@ -11,12 +12,19 @@ from callagent.server.storage.event_log import Delivery, SessionKey
 AWAY_SIGNALS = 64
 """Media messages kept for a session that is away; the oldest go first."""
 
+HearPresence = Callable[[int, Iterable[str]], None]
+"""Users of an app changed, as another node knows."""
+
 
 class Subscriber(Protocol):
     """A session's connection. Its methods return at once and never raise."""
 
     def event(self, event: Event) -> None:
         """May come out of order or twice; the log in the database has the truth."""
+        ...
+
+    def newest(self, seq: int) -> None:
+        """The log has events up to this one."""
         ...
 
     def moment(self, message: Moment) -> None: ...
@@ -27,66 +35,125 @@ class Subscriber(Protocol):
 
 
 class Bus(Protocol):
-    """Between the nodes of a service. Used on the event loop."""
+    """Between the sessions, whatever node each is connected to. Used on the event loop."""
 
-    def attach(self, session: SessionKey, subscriber: Subscriber) -> None:
-        """This connection is the session's from now on; an older one is dismissed by the caller."""
+    async def start(self) -> None:
+        """Before the first session is attached."""
+        ...
+
+    async def close(self) -> None: ...
+
+    @property
+    def problem(self) -> str:
+        """Why other nodes cannot be reached at the moment; empty: they can."""
+        ...
+
+    @property
+    def sessions(self) -> set[SessionKey]:
+        """Those connected to this node."""
+        ...
+
+    async def attach(self, session: SessionKey, subscriber: Subscriber, number: int) -> None:
+        """This is the session's connection from now on, wherever it had an older one: that is dismissed.
+
+        `number` counts the connections of the session. Events that are stored after
+        this returned reach it.
+        """
         ...
 
     def detach(self, session: SessionKey, subscriber: Subscriber) -> None:
         """Without effect when another connection took over."""
         ...
 
-    def subscriber(self, session: SessionKey) -> Subscriber | None: ...
-
     def publish(self, delivery: Delivery) -> None:
         """Tell the session's connection, if there is one, of a stored event."""
         ...
 
-    def signal(self, session: SessionKey, message: Moment) -> None:
-        """Pass on something of the moment; a short queue of signals is kept for who is away."""
+    def newest(self, events: Mapping[SessionKey, int]) -> None:
+        """The number of the last stored event of sessions: connections that missed any send them."""
+        ...
+
+    async def signal(self, session: SessionKey, message: Moment) -> bool:
+        """Pass on something of the moment; False: the session is away.
+
+        A short queue of media messages is kept for who is away.
+        """
+        ...
+
+    def dismiss(self, session: SessionKey, bye: Bye | None) -> None:
+        """End the session's connection, if there is one."""
         ...
 
     def forget(self, session: SessionKey) -> None:
         """The session ended."""
         ...
 
+    def presence_changed(self, app_id: int, user_ids: Iterable[str]) -> None:
+        """Tell the other nodes."""
+        ...
+
+    def hear_presence(self, hear: HearPresence) -> None:
+        """Call this with what the other nodes tell."""
+        ...
+
 
 class LocalBus:
     """The bus of a service that is one process."""
+
+    problem = ""
 
     def __init__(self) -> None:
         self._subscribers: dict[SessionKey, Subscriber] = {}
         self._kept: dict[SessionKey, deque[Signal]] = {}
 
+    async def start(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
     @property
     def sessions(self) -> set[SessionKey]:
-        """Those connected to this process."""
         return set(self._subscribers)
 
-    def attach(self, session: SessionKey, subscriber: Subscriber) -> None:
+    async def attach(self, session: SessionKey, subscriber: Subscriber, _number: int) -> None:
+        older = self._subscribers.get(session)
         self._subscribers[session] = subscriber
         for message in self._kept.pop(session, ()):
             subscriber.moment(message)
+        if older is not None:
+            older.dismiss(None)
 
     def detach(self, session: SessionKey, subscriber: Subscriber) -> None:
         if self._subscribers.get(session) is subscriber:
             del self._subscribers[session]
-
-    def subscriber(self, session: SessionKey) -> Subscriber | None:
-        return self._subscribers.get(session)
 
     def publish(self, delivery: Delivery) -> None:
         subscriber = self._subscribers.get(delivery.session)
         if subscriber is not None:
             subscriber.event(delivery.event)
 
-    def signal(self, session: SessionKey, message: Moment) -> None:
+    def newest(self, events: Mapping[SessionKey, int]) -> None:
+        """Nothing is missed within a process."""
+
+    async def signal(self, session: SessionKey, message: Moment) -> bool:
         subscriber = self._subscribers.get(session)
         if subscriber is not None:
             subscriber.moment(message)
         elif isinstance(message, Signal):
             self._kept.setdefault(session, deque(maxlen=AWAY_SIGNALS)).append(message)
+        return subscriber is not None
+
+    def dismiss(self, session: SessionKey, bye: Bye | None) -> None:
+        subscriber = self._subscribers.get(session)
+        if subscriber is not None:
+            subscriber.dismiss(bye)
 
     def forget(self, session: SessionKey) -> None:
         self._kept.pop(session, None)
+
+    def presence_changed(self, app_id: int, user_ids: Iterable[str]) -> None:
+        pass
+
+    def hear_presence(self, hear: HearPresence) -> None:
+        pass

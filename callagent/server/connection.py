@@ -92,6 +92,12 @@ class Outbox:
             self._behind = True
             self._wake.set()
 
+    def newest(self, seq: int) -> None:
+        if seq > max(self._newest, self.sent_seq):
+            self._newest = seq
+            self._behind = self._log is not None or self._behind
+            self._wake.set()
+
     def moment(self, message: Moment) -> None:
         if self._held is not None:
             self._held.append(message)

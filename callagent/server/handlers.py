@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from callagent.protocol.base import Wire
+from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import UsersData
 from callagent.protocol.requests import (
     Accept,
@@ -26,6 +27,7 @@ from callagent.server.accounts import Accounts
 from callagent.server.calls import commands
 from callagent.server.calls.control import CallControl
 from callagent.server.calls.history import history_of
+from callagent.server.limits import Limits
 from callagent.server.presence import Presence
 from callagent.server.sessions import Login, Sessions
 from callagent.server.storage.engine import Storage
@@ -43,12 +45,14 @@ class Handlers:
         sessions: Sessions,
         control: CallControl,
         presence: Presence,
+        limits: Limits,
     ) -> None:
         self._storage = storage
         self._accounts = accounts
         self._sessions = sessions
         self._control = control
         self._presence = presence
+        self._limits = limits
         self._of_type: dict[type[AnyRequest], Handler] = {
             Logout: self._logout,
             Calls: self._calls,
@@ -74,6 +78,8 @@ class Handlers:
         await self._sessions.logout(login)
 
     async def _calls(self, login: Login, request: Calls) -> Wire:
+        if not self._limits.allows_call(login.key.app_id, login.user_id):
+            raise CallAgentError(ErrorCode.TOO_MANY_REQUESTS, "You call too often; try again in a moment")
         return await self._control.invite(login.key, login.user_id, request)
 
     async def _accept(self, login: Login, request: Accept) -> None:

@@ -40,7 +40,7 @@ class Presence(Protocol):
 
 
 class StoredPresence:
-    """Read from the stored sessions; the watchers are this process's."""
+    """Read from the stored sessions; the watchers are those connected to this node."""
 
     def __init__(self, storage: Storage, bus: Bus) -> None:
         self._storage = storage
@@ -52,6 +52,7 @@ class StoredPresence:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
+        self._bus.hear_presence(self._heard)
         self._task = asyncio.create_task(self._run(), name="presence")
 
     async def close(self) -> None:
@@ -76,6 +77,11 @@ class StoredPresence:
         return [known.get(user_id) or _unknown(user_id) for user_id in wanted]
 
     def changed(self, app_id: int, user_ids: Iterable[str]) -> None:
+        users = set(user_ids)
+        self._bus.presence_changed(app_id, users)
+        self._heard(app_id, users)
+
+    def _heard(self, app_id: int, user_ids: Iterable[str]) -> None:
         if any(session.app_id == app_id for session in self._watchers):
             self._pending.setdefault(app_id, set()).update(user_ids)
             self._wake.set()
@@ -97,7 +103,7 @@ class StoredPresence:
                 user_id=user.user_id, nickname=user.nickname, status=user.status, in_call=user.in_call
             )
             for session in [watcher for watcher in self._watchers if watcher.app_id == app_id]:
-                self._bus.signal(session, change)
+                await self._bus.signal(session, change)
 
 
 async def _read(connection: AsyncConnection, app_id: int, wanted: list[str] | None) -> dict[str, UserInfo]:

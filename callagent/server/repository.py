@@ -18,17 +18,13 @@ from callagent.server.accounts import new_user
 from callagent.server.callbacks.events import Callback
 from callagent.server.calls.commands import Addressed, Step, ToUser
 from callagent.server.calls.model import Call
-from callagent.server.storage import callbacks, calls, event_log, sessions, timers
+from callagent.server.storage import callbacks, calls, devices, event_log, sessions, timers
 from callagent.server.storage.calls import Versioned
-from callagent.server.storage.engine import Storage
+from callagent.server.storage.engine import Conflict, Storage
 from callagent.server.storage.event_log import Delivery, SessionKey
 from callagent.server.storage.sessions import NewSession, SessionEnd
 from callagent.server.storage.tables import UserRow
 from callagent.server.storage.timers import Timer, TimerKey, TimerKind
-
-
-class Conflict(Exception):
-    """Somebody else committed first: load again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,10 @@ class InviteFacts:
     known: dict[str, str]
     """Nickname (may be empty) of those users that have an account."""
     busy: frozenset[str]
+    blocked: frozenset[str] = frozenset()
+    """By the operator."""
+    connected: frozenset[str] = frozenset()
+    """Whom a ring would reach at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +109,19 @@ class Repository:
         return UserCall(user_id, call)
 
     async def load_invite(self, app_id: int, users: list[str]) -> InviteFacts:
-        query = select(UserRow.user_id, UserRow.nickname).where(
+        query = select(UserRow.user_id, UserRow.nickname, UserRow.blocked).where(
             UserRow.app_id == app_id, UserRow.user_id.in_(users)
         )
         async with self._storage.read() as connection:
-            known = {row.user_id: row.nickname for row in await connection.execute(query)}
+            rows = (await connection.execute(query)).all()
             busy = await calls.busy_with(connection, app_id, users)
-        return InviteFacts(known, frozenset(busy))
+            connected = await sessions.connected_users(connection, app_id, users)
+        return InviteFacts(
+            known={row.user_id: row.nickname for row in rows},
+            busy=frozenset(busy),
+            blocked=frozenset(row.user_id for row in rows if row.blocked),
+            connected=connected,
+        )
 
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
@@ -155,6 +161,7 @@ async def _apply(connection: AsyncConnection, changes: Changes, now: float) -> C
         rows = [(each.command.value, each.call_id, each.body) for each in changes.callbacks]
         told = await callbacks.add(connection, app_id, rows, changes.acted, now)
     if changes.ends is not None:
+        await devices.left(connection, app_id, changes.ends.key.session_id, now)
         if not await sessions.remove(connection, changes.ends):
             raise Conflict
         away = away_timer_key(changes.ends.key)
@@ -186,6 +193,7 @@ async def _open_session(connection: AsyncConnection, new: NewSession, now: float
         await connection.execute(insert(UserRow).values(new_user(app_id, new.user_id, now)))
     await connection.execute(update(UserRow).where(*ours).values(ever_logged_in=True))
     await sessions.add(connection, new, now)
+    await devices.logged_in(connection, new, now)
 
 
 async def _resolve(

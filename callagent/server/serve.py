@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import resource
 import signal
 import socket
 import ssl
@@ -16,13 +17,18 @@ from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI
+from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.routing import Route
 
 from callagent.config.server import ServerConfig
 from callagent.server.app import create_app
+from callagent.server.calls.policy import CallPolicy, CallRule
+from callagent.server.limits import LimitSettings
 from callagent.server.service import CallService
+from callagent.server.settings import ServiceSettings
+from callagent.server.storage.engine import DatabaseTaken
 from callagent.server.tls import ServerTls, TlsError, configured_tls, local_tls, machine_addresses
 
 WS_MAX_BYTES = 1 << 20
@@ -66,8 +72,10 @@ class ServeHandle:
 class _Listener(uvicorn.Server):
     """One port. Signals are the process's business, and starting is an event, not a flag."""
 
-    def __init__(self, app: FastAPI, listening: socket.socket, context: ssl.SSLContext | None) -> None:
-        super().__init__(_uvicorn_config(app, context))
+    def __init__(
+        self, app: FastAPI, listening: socket.socket, context: ssl.SSLContext | None, proxies: list[str]
+    ) -> None:
+        super().__init__(_uvicorn_config(app, context, proxies))
         self._socket = listening
         self.ready = asyncio.Event()
 
@@ -87,12 +95,19 @@ class _Listener(uvicorn.Server):
             server.close()
 
 
+def _allow_many_connections() -> None:
+    """A process may open few files by default (getrlimit(2)); every client is one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
 async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | None = None) -> int:
     """Run the service until SIGTERM or SIGINT, then end it within 3 s; the exit code.
 
     `started` is called once, when the ports are open. Raises ServeError when it cannot start.
     """
     loop = asyncio.get_running_loop()
+    _allow_many_connections()
     async with running_service(config) as handle:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, handle.stop)
@@ -121,12 +136,13 @@ async def running_service(config: ServerConfig) -> AsyncIterator[ServeHandle]:
         stack.push_async_callback(_close_service, service)
         app = create_app(service, WEB_ROOT)
         _add_ca_route(app, tls.ca_path)
-        await service.start()
+        await _start(service)
 
         stopped = asyncio.Event()
-        listeners = [_Listener(app, https, tls.context)]
+        proxies = list(config.listen.proxies)
+        listeners = [_Listener(app, https, tls.context, proxies)]
         if http is not None:
-            listeners.append(_Listener(app, http, None))
+            listeners.append(_Listener(app, http, None, proxies))
         for listener in listeners:
             await stack.enter_async_context(_listening(listener, stopped))
         stack.push_async_callback(_say_bye, service, listeners)
@@ -187,15 +203,35 @@ async def _tls(config: ServerConfig) -> ServerTls:
 
 async def _open_service(config: ServerConfig) -> CallService:
     try:
-        return await CallService.open(
-            config.storage.database_url,
-            ice_servers=[server.model_dump(exclude_none=True) for server in config.ice.servers],
-            max_members=config.calls.max_members,
-            session_silence_s=config.sessions.silence_s,
-        )
+        return await CallService.open(config.storage.database_url, settings=_settings(config))
+    except DatabaseTaken as error:
+        raise ServeError(str(error)) from error
     except (OSError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
         raise ServeError(f"the database cannot be opened: {reason}") from error
+
+
+def _settings(config: ServerConfig) -> ServiceSettings:
+    rules = [
+        CallRule(tuple(rule.callers), tuple(rule.callees), rule.allow, rule.app)
+        for rule in config.policy.calls
+    ]
+    return ServiceSettings(
+        ice_servers=[server.model_dump(exclude_none=True) for server in config.ice.servers],
+        max_members=config.calls.max_members,
+        session_silence_s=config.sessions.silence_s,
+        redis_url=config.cluster.redis_url,
+        policy=CallPolicy(rules),
+        limits=LimitSettings(**config.limits.model_dump()),
+        origins=config.listen.origins,
+    )
+
+
+async def _start(service: CallService) -> None:
+    try:
+        await service.start()
+    except (OSError, TimeoutError, RedisError) as error:
+        raise ServeError(f"Redis (cluster.redis_url) does not answer: {error}") from error
 
 
 def _bind(scheme: str, host: str, port: int) -> socket.socket:
@@ -219,7 +255,7 @@ def _bind(scheme: str, host: str, port: int) -> socket.socket:
     return listening
 
 
-def _uvicorn_config(app: FastAPI, context: ssl.SSLContext | None) -> uvicorn.Config:
+def _uvicorn_config(app: FastAPI, context: ssl.SSLContext | None, proxies: list[str]) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
         loop="none",
@@ -230,7 +266,8 @@ def _uvicorn_config(app: FastAPI, context: ssl.SSLContext | None) -> uvicorn.Con
         lifespan="off",
         log_config=None,
         access_log=False,
-        proxy_headers=False,
+        proxy_headers=bool(proxies),
+        forwarded_allow_ips=proxies,
         server_header=False,
         timeout_graceful_shutdown=1,
     )

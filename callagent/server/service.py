@@ -3,29 +3,32 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from callagent import __version__
-from callagent.protocol.errors import ErrorCode
+from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HealthData
-from callagent.protocol.requests import SESSION_SILENCE_S, Bye
+from callagent.protocol.requests import Bye
 from callagent.server.accounts import Accounts
 from callagent.server.announce import Announcer
-from callagent.server.bus import LocalBus
+from callagent.server.bus import Bus, LocalBus
 from callagent.server.callbacks.delivery import CallbackDelivery
 from callagent.server.calls.control import CallControl
 from callagent.server.clock import Now, steady_clock
 from callagent.server.connection import Connection
 from callagent.server.handlers import Handlers
+from callagent.server.limits import Limits
+from callagent.server.nodes import Nodes, new_node_id
 from callagent.server.presence import StoredPresence
 from callagent.server.profiles import Profiles
+from callagent.server.redis_bus import RedisBus
 from callagent.server.repository import Repository
 from callagent.server.sessions import Sessions
+from callagent.server.settings import ServiceSettings
 from callagent.server.storage import sessions as session_rows
-from callagent.server.storage.engine import Storage
+from callagent.server.storage.engine import Conflict, Storage
 from callagent.server.storage.timers import Timer, TimerKind
 from callagent.server.timers import StoredTimers
 
@@ -41,29 +44,25 @@ class CallService:
 
     version = __version__
 
-    def __init__(
-        self,
-        storage: Storage,
-        *,
-        now: Now,
-        ice_servers: Sequence[dict[str, Any]],
-        max_members: int,
-        session_silence_s: float,
-    ) -> None:
+    def __init__(self, storage: Storage, now: Now, settings: ServiceSettings) -> None:
         self.storage = storage
         self.now = now
-        self.silence_s = session_silence_s
+        self.settings = settings
+        self.silence_s = settings.session_silence_s
+        self.limits = Limits(settings.limits)
+        self.node_id = new_node_id()
         self.accounts = Accounts(storage, now)
         self.profiles = Profiles(storage)
-        self.bus = LocalBus()
-        self.timers = StoredTimers(storage, now)
+        redis_url = settings.redis_url
+        self.bus: Bus = (
+            LocalBus() if redis_url is None else RedisBus(redis_url, lambda: self.sessions.newest())
+        )
+        self.timers = StoredTimers(storage, now, shared=redis_url is not None)
         self.presence = StoredPresence(storage, self.bus)
         repository = Repository(storage)
         self.callbacks = CallbackDelivery(storage, self.accounts, now)
         announcer = Announcer(repository, self.bus, self.timers, self.presence, self.callbacks.wake)
-        self.control = CallControl(
-            repository, announcer, self.bus, now, ice_servers=ice_servers, max_members=max_members
-        )
+        self.control = CallControl(repository, announcer, self.bus, now, settings)
         self.sessions = Sessions(
             storage,
             repository,
@@ -73,37 +72,33 @@ class CallService:
             self.timers,
             self.presence,
             now,
-            session_silence_s,
+            settings.session_silence_s,
+            self.node_id,
         )
-        self.handlers = Handlers(storage, self.accounts, self.sessions, self.control, self.presence)
+        self.nodes: Nodes | None = None
+        """None: this service is one process."""
+        if redis_url is not None:
+            self.nodes = Nodes(storage, self.node_id, self.sessions.take_over, self._was_forgotten)
+        self.handlers = Handlers(
+            storage, self.accounts, self.sessions, self.control, self.presence, self.limits
+        )
         self._connections: dict[Connection, asyncio.Task[Any]] = {}
         self._housekeeper: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
 
     @classmethod
     async def open(
-        cls,
-        database_url: str,
-        *,
-        now: Now | None = None,
-        ice_servers: Sequence[dict[str, Any]] = (),
-        max_members: int = 9,
-        session_silence_s: float = SESSION_SILENCE_S,
+        cls, database_url: str, *, now: Now | None = None, settings: ServiceSettings | None = None
     ) -> "CallService":
         """Connect to the database and migrate it; nothing runs before `start`.
 
-        `now` gives Unix seconds that never step; `ice_servers` are W3C RTCIceServer
-        objects for every media plan. Raises sqlalchemy.exc.SQLAlchemyError, OSError.
+        `now` gives Unix seconds that never step. Raises sqlalchemy.exc.SQLAlchemyError,
+        OSError, DatabaseTaken.
         """
         storage = await Storage.open(database_url)
-        service = cls(
-            storage,
-            now=now or steady_clock(),
-            ice_servers=ice_servers,
-            max_members=max_members,
-            session_silence_s=session_silence_s,
-        )
+        service = cls(storage, now or steady_clock(), settings or ServiceSettings())
         try:
+            await storage.register(shared=service.settings.redis_url is not None)
             await service.accounts.ensure_default_app()
         except BaseException:
             await storage.close()
@@ -111,8 +106,15 @@ class CallService:
         return service
 
     async def start(self) -> None:
-        """Arm the stored timers; from now on sessions may connect."""
-        await self.sessions.restart()
+        """Arm the stored timers; from now on sessions may connect.
+
+        Raises redis.exceptions.RedisError, OSError when Redis does not answer.
+        """
+        await self.bus.start()
+        if self.nodes is None:
+            await self.sessions.restart()
+        else:
+            await self.nodes.start()
         await self.timers.start(self._fire)
         self.presence.start()
         self.callbacks.start()
@@ -136,6 +138,9 @@ class CallService:
         await self.timers.close()
         await self.callbacks.close()
         await self.presence.close()
+        await self.bus.close()
+        if self.nodes is not None:
+            await self.nodes.close()
         await self.storage.close()
         logger.info("call service closed")
 
@@ -155,7 +160,13 @@ class CallService:
         """Raises sqlalchemy.exc.SQLAlchemyError when the storage does not answer."""
         async with self.storage.read() as connection:
             total, connected = await session_rows.count(connection)
-        details = {"sessions": total, "connected": connected}
+        details: dict[str, Any] = {"sessions": total, "connected": connected}
+        if self.nodes is not None:
+            details |= {
+                "node": self.node_id,
+                "here": len(self.bus.sessions),
+                "redis": self.bus.problem or "ok",
+            }
         return HealthData(status="ok", version=self.version, details=details)
 
     async def _fire(self, timer: Timer) -> None:
@@ -166,7 +177,7 @@ class CallService:
             await self.sessions.away_too_long(timer.key.app_id, timer.key.key)
 
     async def _keep_house(self) -> None:
-        """Forget acknowledged events; let go of sessions whose account was removed."""
+        """What nobody else does: see the methods."""
         while not self._closing.is_set():
             try:
                 async with asyncio.timeout(HOUSEKEEPING_S):
@@ -175,16 +186,24 @@ class CallService:
                 pass
             try:
                 await self.sessions.trim()
-                await self.release_vanished()
-            except SQLAlchemyError:
+                await self.sessions.end_blocked()
+                await self.look_after_connections()
+            except (SQLAlchemyError, OSError, Conflict, CallAgentError):
                 logger.exception("housekeeping failed; once more in %.0f s", HOUSEKEEPING_S)
 
-    async def release_vanished(self) -> None:
-        """Let go of connections whose session is no more."""
-        for key in await self.sessions.vanished(self.bus.sessions):
-            subscriber = self.bus.subscriber(key)
-            if subscriber is not None:
-                subscriber.dismiss(Bye(code=ErrorCode.NOT_LOGGED_IN, message="This session has ended"))
+    async def look_after_connections(self) -> None:
+        """Let go of those whose session is no more or is elsewhere; have the others send what they missed."""
+        here = self.bus.sessions
+        newest = await self.sessions.newest()
+        self.bus.newest(newest)
+        for key in here - set(newest):
+            gone = Bye(code=ErrorCode.NOT_LOGGED_IN, message="This session has ended")
+            self.bus.dismiss(key, None if await self.sessions.lives(key) else gone)
+
+    def _was_forgotten(self) -> None:
+        """The other nodes took this one's sessions to be away: their clients come back and resume."""
+        for key in self.bus.sessions:
+            self.bus.dismiss(key, None)
 
 
 def _stopping() -> Bye:

@@ -31,13 +31,15 @@ from callagent.server.clock import Now
 from callagent.server.credentials import hashed, matches, new_session_id, new_token
 from callagent.server.presence import Presence
 from callagent.server.repository import Changes, Repository, UserCall, away_timer_key
-from callagent.server.storage import event_log, sessions, timers
+from callagent.server.storage import event_log, nodes, sessions, timers
 from callagent.server.storage.engine import Storage
 from callagent.server.storage.event_log import SessionKey
 from callagent.server.storage.sessions import NewSession, SessionEnd, StoredSession
-from callagent.server.storage.tables import AppRow
+from callagent.server.storage.tables import AppRow, UserRow
 from callagent.server.storage.timers import Timer
 from callagent.server.timers import Timers
+
+BLOCKED = "This account was blocked"
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,16 @@ class Login:
     """The last event there is: what it missed ends there."""
 
 
+@dataclass(frozen=True, slots=True)
+class _App:
+    """What a login depends on."""
+
+    secret: str
+    multi_device: bool
+    blocked: bool
+    """The user."""
+
+
 class Sessions:
     """Opens, resumes and ends sessions. Raises CallAgentError. Used on the event loop."""
 
@@ -72,7 +84,9 @@ class Sessions:
         presence: Presence,
         now: Now,
         silence_s: float,
+        node: str = "",
     ) -> None:
+        """`node` names this one among those of the service."""
         self._storage = storage
         self._repository = repository
         self._announcer = announcer
@@ -82,33 +96,51 @@ class Sessions:
         self._presence = presence
         self._now = now
         self._silence_s = silence_s
+        self._node = node
         self._acks: dict[SessionKey, int] = {}
 
     async def restart(self) -> None:
         """After a stop or a crash: everybody is away from now on, and has the full time to resume."""
         async with self._storage.write() as connection:
             now = self._now()
-            left = await sessions.all_sessions(connection)
-            for session in left:
-                await sessions.set_away(connection, session.key, session.connection, now)
-            await timers.put(connection, [self._away_timer(session.key, now) for session in left])
+            left = await sessions.set_all_away(connection, now)
+            await timers.put(connection, [self._away_timer(key, now) for key in left])
+
+    async def take_over(self, node: str) -> None:
+        """That node is dead: its sessions are away from now on."""
+
+        async def attempt() -> list[Timer]:
+            async with self._storage.write() as connection:
+                now = self._now()
+                left = await sessions.set_all_away(connection, now, node)
+                due = [self._away_timer(key, now) for key in left]
+                await timers.put(connection, due)
+                await nodes.remove(connection, node)
+            return due
+
+        due = await retried(attempt)
+        self._timers.changed(due, ())
+        logger.info("%d sessions of node %s are away", len(due), node)
 
     async def hello(self, hello: Hello, address: str) -> Login:
         """Verify and resume or open; `address` is the client's.
 
-        Raises PROTOCOL_VERSION, UNKNOWN_APP, USERSIG_INVALID or _EXPIRED.
+        Raises PROTOCOL_VERSION, UNKNOWN_APP, USERSIG_INVALID or _EXPIRED, USER_BLOCKED.
         """
         if hello.protocol != PROTOCOL_VERSION:
             raise CallAgentError(
                 ErrorCode.PROTOCOL_VERSION, f"This service speaks version {PROTOCOL_VERSION}", "protocol"
             )
-        secret, multi_device = await self._app(hello.sdk_app_id)
-        verify_usersig(hello.user_sig, hello.sdk_app_id, secret, hello.user_id, now=time.time())
+        app = await self._app(hello.sdk_app_id, hello.user_id)
+        verify_usersig(hello.user_sig, hello.sdk_app_id, app.secret, hello.user_id, now=time.time())
+        if app.blocked:
+            raise CallAgentError(ErrorCode.USER_BLOCKED, BLOCKED, "userId")
         if hello.resume is not None:
-            login = await self._resume(hello, hello.resume, address)
+            resume = hello.resume
+            login = await retried(lambda: self._resume(hello, resume, address))
             if login is not None:
                 return login
-        return await retried(lambda: self._open(hello, multi_device, address))
+        return await retried(lambda: self._open(hello, app.multi_device, address))
 
     async def events_after(self, key: SessionKey, seq: int) -> list[Event]:
         """The stored events of the session after `seq`, in order."""
@@ -123,27 +155,45 @@ class Sessions:
     async def trim(self) -> None:
         """Forget what was acknowledged, in one transaction for all sessions."""
         acks, self._acks = self._acks, {}
-        if acks:
-            async with self._storage.write() as connection:
-                for key, seq in acks.items():
-                    await event_log.trim(connection, key, seq)
+        # In one order, lest two transactions each wait for a row the other has.
+        order = sorted(acks, key=lambda key: (key.app_id, key.session_id))
 
-    async def vanished(self, keys: set[SessionKey]) -> set[SessionKey]:
-        """Those of the sessions that are no more: their account was removed beside the service."""
-        if not keys:
-            return set()
+        async def attempt() -> None:
+            async with self._storage.write() as connection:
+                for key in order:
+                    await event_log.trim(connection, key, acks[key])
+
+        if not order:
+            return
+        try:
+            await retried(attempt)
+        except BaseException:
+            for key, seq in acks.items():
+                self.acknowledge(key, seq)
+            raise
+
+    async def newest(self) -> dict[SessionKey, int]:
+        """The sessions connected to this node, as the database knows, and each one's last event."""
         async with self._storage.read() as connection:
-            return keys - {session.key for session in await sessions.all_sessions(connection)}
+            return await sessions.newest_on(connection, self._node)
+
+    async def lives(self, key: SessionKey) -> bool:
+        async with self._storage.read() as connection:
+            return await sessions.load(connection, key) is not None
 
     async def away(self, login: Login) -> None:
         """The connection is gone; the session waits for its return."""
-        async with self._storage.write() as connection:
-            now = self._now()
-            if not await sessions.set_away(connection, login.key, login.connection, now):
-                return
-            timer = self._away_timer(login.key, now)
-            await timers.put(connection, [timer])
-        self._timers.changed([timer], ())
+
+        async def attempt() -> list[Timer]:
+            async with self._storage.write() as connection:
+                now = self._now()
+                if not await sessions.set_away(connection, login.key, login.connection, now):
+                    return []
+                timer = self._away_timer(login.key, now)
+                await timers.put(connection, [timer])
+            return [timer]
+
+        self._timers.changed(await retried(attempt), ())
 
     async def logout(self, login: Login) -> None:
         """The user leaves on purpose; a call this session is in, too."""
@@ -168,14 +218,27 @@ class Sessions:
                 changes = replace(changes, before=in_call.call, step=step)
         await self._announcer.commit(changes, now)
 
-    async def end_all(self, app_id: int, user_id: str) -> None:
-        """The account goes: end its sessions and their part in calls."""
+    async def end_all(
+        self,
+        app_id: int,
+        user_id: str,
+        message: str = "This account was removed",
+        code: ErrorCode = ErrorCode.NOT_LOGGED_IN,
+    ) -> None:
+        """End the user's sessions and their part in calls, and say why."""
         async with self._storage.read() as connection:
             present = await sessions.of_user(connection, app_id, user_id)
         for session in present:
             leaving = Hangup(user_id, session.key.session_id)
             await self.end(session.key, UserStatus.UNLOGINED, leaving)
-            self._dismiss(session.key, "This account was removed", ErrorCode.NOT_LOGGED_IN)
+            self._dismiss(session.key, message, code)
+
+    async def end_blocked(self) -> None:
+        """Of users who were blocked beside this service."""
+        async with self._storage.read() as connection:
+            blocked = await sessions.blocked_users(connection)
+        for app_id, user_id in blocked:
+            await self.end_all(app_id, user_id, BLOCKED, ErrorCode.USER_BLOCKED)
 
     async def end(
         self,
@@ -222,15 +285,20 @@ class Sessions:
             self._acks.pop(key, None)
             logger.info("session %s of %s ended (%s)", key.session_id, ended.user_id, status)
 
-    async def _app(self, app_id: int) -> tuple[str, bool]:
+    async def _app(self, app_id: int, user_id: str) -> "_App":
         row = None
         if 0 < app_id < 2**31:
-            query = select(AppRow.secret, AppRow.multi_device).where(AppRow.app_id == app_id)
+            ours = (UserRow.app_id == AppRow.app_id) & (UserRow.user_id == user_id)
+            query = (
+                select(AppRow.secret, AppRow.multi_device, UserRow.blocked)
+                .join(UserRow, ours, isouter=True)
+                .where(AppRow.app_id == app_id)
+            )
             async with self._storage.read() as connection:
                 row = (await connection.execute(query)).first()
         if row is None:
             raise CallAgentError(ErrorCode.UNKNOWN_APP, "There is no such app", "sdkAppId")
-        return row.secret, row.multi_device
+        return _App(row.secret, row.multi_device, bool(row.blocked))
 
     async def _resume(self, hello: Hello, resume: Resume, address: str) -> Login | None:
         """None when the session, or some of its events, are gone."""
@@ -240,7 +308,7 @@ class Sessions:
             stored = await sessions.load(connection, key)
             if stored is None or not _may_resume(stored, hello, resume):
                 return None
-            number = await sessions.reconnect(connection, key, address)
+            number = await sessions.reconnect(connection, key, address, self._node)
             await timers.remove(connection, [away])
             await event_log.trim(connection, key, resume.last_seq)
         self._timers.changed((), [away])
@@ -272,6 +340,7 @@ class Sessions:
             version=hello.version,
             model=hello.model,
             address=address,
+            node=self._node,
         )
         await self.add(new, now)
         logger.info(
@@ -286,9 +355,7 @@ class Sessions:
         self._dismiss(key, message)
 
     def _dismiss(self, key: SessionKey, message: str, code: ErrorCode = ErrorCode.KICKED_OFFLINE) -> None:
-        subscriber = self._bus.subscriber(key)
-        if subscriber is not None:
-            subscriber.dismiss(Bye(code=code, message=message))
+        self._bus.dismiss(key, Bye(code=code, message=message))
 
     def _leaving_step(
         self, in_call: UserCall, session: StoredSession, command: Command, now: float

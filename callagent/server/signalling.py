@@ -3,8 +3,10 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
@@ -25,6 +27,7 @@ from callagent.protocol.requests import (
     Reply,
 )
 from callagent.server.connection import Outbox
+from callagent.server.limits import TooMany
 from callagent.server.parsing import BadMessage, failure, parse
 from callagent.server.sessions import Login
 
@@ -37,6 +40,9 @@ CLOSE_TIMEOUT_S = 3.0
 FULL_QUEUE_POLL_S = 0.1
 MAX_PENDING = 64
 """Requests read ahead; then reading waits."""
+
+WS_POLICY, WS_LATER = 1008, 1013
+"""Close codes (RFC 6455, 7.4.1, and IANA's registry): policy violation, try again later."""
 
 logger = logging.getLogger(__name__)
 
@@ -162,11 +168,17 @@ class SignallingConnection:
         if isinstance(request, Ping) and self._login is not None:
             self._service.sessions.acknowledge(self._login.key, min(request.ack, self.outbox.sent_seq))
             self._answer(Reply(id=request.id))
+        elif not self._within_limits():
+            self._answer(_refused(request, ErrorCode.TOO_MANY_REQUESTS, "Too many requests; slow down"))
         elif content in self._unfinished:
             self._answer(_refused(request, ErrorCode.REQUEST_REPEATED, "The same request is still running"))
         else:
             self._unfinished.append(content)
             await self._pending.put(_Pending(request, content))
+
+    def _within_limits(self) -> bool:
+        login = self._login
+        return login is None or self._service.limits.allows_request(login.key.app_id, login.user_id)
 
     def _answer(self, message: Wire) -> None:
         self.outbox.put(message)
@@ -207,7 +219,7 @@ class SignallingConnection:
         try:
             login = await self._service.sessions.hello(hello, self._address)
             self._login = login
-            self._attach(login)
+            await self._service.bus.attach(login.key, self.outbox, login.connection)
             self._answer(Reply(id=hello.id, data=(await self._greeting(login)).wire()))
         except CallAgentError as error:
             self._answer(failure(hello.id, error))
@@ -218,12 +230,6 @@ class SignallingConnection:
             self.outbox.dismiss(Bye(code=ErrorCode.SERVER_INTERNAL, message="The service failed"))
         else:
             self.outbox.replay(lambda after: self._service.sessions.events_after(login.key, after), login.seq)
-
-    def _attach(self, login: Login) -> None:
-        older = self._service.bus.subscriber(login.key)
-        self._service.bus.attach(login.key, self.outbox)
-        if older is not None:
-            older.dismiss(None)
 
     async def _greeting(self, login: Login) -> HelloData:
         service = self._service
@@ -261,5 +267,23 @@ def _refused(request: AnyRequest, code: ErrorCode, message: str) -> Reply:
 async def signal(websocket: WebSocket) -> None:
     """The endpoint /v1/signal; the service is in the application's state."""
     service: CallService = websocket.app.state.service
-    await websocket.accept()
-    await service.serve(SignallingConnection(service, websocket))
+    address = websocket.client.host if websocket.client is not None else ""
+    try:
+        with service.limits.connection(address):
+            if not origin_allowed(websocket.headers, service.settings.origins):
+                logger.warning("a page of %s may not connect (listen.origins)", websocket.headers["origin"])
+                await websocket.close(WS_POLICY)
+                return
+            await websocket.accept()
+            await service.serve(SignallingConnection(service, websocket))
+    except TooMany:
+        logger.warning("too many connections; one from %s was refused", address)
+        await websocket.close(WS_LATER)
+
+
+def origin_allowed(headers: Mapping[str, str], others: Sequence[str]) -> bool:
+    """Whether a page of that origin may connect (RFC 6454): only browsers send one, and they do not lie."""
+    origin = headers.get("origin")
+    if origin is None or "*" in others or origin in others:
+        return True
+    return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()

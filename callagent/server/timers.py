@@ -8,6 +8,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from callagent.server.clock import Now
 from callagent.server.storage import timers
 from callagent.server.storage.engine import Storage
@@ -15,6 +17,10 @@ from callagent.server.storage.timers import Timer, TimerKey
 
 CLAIM_S = 10.0
 """A node that has not finished firing by then is taken for dead."""
+LOOK_S = 1.0
+"""How often a node looks for timers that the node that set them did not fire."""
+LATE_S = 1.0
+"""What is overdue for this long was not fired by who set it."""
 
 Fire = Callable[[Timer], Awaitable[None]]
 
@@ -36,11 +42,18 @@ class Timers(Protocol):
 
 
 class StoredTimers:
-    """The timers of a service that is one process: the stored ones on a heap of this loop."""
+    """The stored timers that this process set, on a heap of this loop.
 
-    def __init__(self, storage: Storage, now: Now) -> None:
+    A service that is one process arms all of them at its start. One of several nodes
+    (`shared`) leaves those of the others alone, until they are overdue: then their
+    node is dead or stuck, and whoever claims one first fires it.
+    """
+
+    def __init__(self, storage: Storage, now: Now, *, shared: bool = False) -> None:
         self._storage = storage
         self._now = now
+        self._shared = shared
+        self._looking: asyncio.Task[None] | None = None
         self._armed: dict[TimerKey, Timer] = {}
         self._heap: list[tuple[float, int, Timer]] = []
         self._order = itertools.count()
@@ -54,11 +67,14 @@ class StoredTimers:
         return set(self._armed)
 
     async def start(self, fire: Fire) -> None:
-        async with self._storage.write() as connection:
-            # The claims are those of the process that died here.
-            await timers.unclaim_all(connection)
-            stored = await timers.load_all(connection)
-        self.changed(stored, ())
+        if self._shared:
+            self._looking = asyncio.create_task(self._look(), name="overdue timers")
+        else:
+            async with self._storage.write() as connection:
+                # The claims are those of the process that died here.
+                await timers.unclaim_all(connection)
+                stored = await timers.load_all(connection)
+            self.changed(stored, ())
         self._task = asyncio.create_task(self._run(fire), name="timers")
 
     def changed(self, due: Iterable[Timer], cleared: Iterable[TimerKey]) -> None:
@@ -71,9 +87,25 @@ class StoredTimers:
     async def close(self) -> None:
         self._closing = True
         self._changed.set()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.wait({self._looking})
+            self._looking = None
         if self._task is not None:
             await self._task
             self._task = None
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            now = self._now()
+            try:
+                async with self._storage.read() as connection:
+                    late = await timers.overdue(connection, now - LATE_S, now)
+            except (OSError, SQLAlchemyError):
+                logger.exception("overdue timers cannot be read; once more in %.0f s", LOOK_S)
+                continue
+            self.changed([timer for timer in late if timer.key not in self._armed], ())
 
     def _arm(self, timer: Timer, at: float) -> None:
         self._armed[timer.key] = timer

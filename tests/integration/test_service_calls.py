@@ -9,7 +9,8 @@ import pytest
 
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService
-from tests.unit.server.rig import Client, FakeNow, Json, Rig, fresh, until
+from tests.integration.conftest import Backing
+from tests.unit.server.rig import Client, FakeNow, Json, Rig, until
 
 ICE = [{"urls": ["stun:192.0.2.1:3478"]}]
 
@@ -48,15 +49,11 @@ class Scene:
             event = await client.event("onCallEnd")
             assert (event["reason"], event["userId"]) == (reason, user_id)
 
-    async def pass_time(self, seconds: float) -> None:
-        self.now.at += seconds
-        self.rig.service.timers.changed((), ())
-
     async def lose(self, client: Client) -> None:
         """The client is cut off, and its time to come back passes."""
         await client.abort()
-        await until(lambda: client.session_id in self.rig.away)
-        await self.pass_time(30)
+        await until(lambda: self.rig.is_away(client))
+        self.rig.pass_time(30)
 
     async def check(self, result: str, bea: str) -> Json:
         """The one call in both histories, and no event left over anywhere."""
@@ -74,10 +71,10 @@ class Scene:
 
 
 @pytest.fixture
-async def scene() -> AsyncIterator[Scene]:
+async def scene(backing: Backing) -> AsyncIterator[Scene]:
     now = FakeNow()
     async with AsyncExitStack() as stack:
-        rig = await stack.enter_async_context(fresh(now=now, ice_servers=ICE))
+        rig = await stack.enter_async_context(backing.fresh(now=now, ice_servers=ICE))
         clients = [
             await stack.enter_async_context(rig.login(user, device))
             for user, device in (("anna", "a1"), ("bea", "b1"), ("bea", "b2"))
@@ -150,7 +147,7 @@ async def test_reject(scene: Scene, request_type: str) -> None:
 
 async def test_no_answer(scene: Scene) -> None:
     await scene.call(timeout=10)
-    await scene.pass_time(10)
+    scene.rig.pass_time(10)
     assert (await scene.anna.event("onUserNoResponse"))["userId"] == "bea"
     await scene.not_connected(3, "bea", scene.anna, scene.bea, scene.bea2)
     await scene.check("NotAnswer", "missed")

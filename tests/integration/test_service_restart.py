@@ -17,7 +17,7 @@ from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.service import CallService
 from callagent.server.storage.tables import TimerRow
 from callagent.server.storage.timers import TimerKind
-from tests.unit.server.rig import Client, FakeNow, Json, Rig, running, until
+from tests.unit.server.rig import Client, FakeNow, Json, Rig, running
 
 
 class Site:
@@ -54,10 +54,6 @@ class Site:
         data = await again.login(user_id, sig, f"{user_id}-1", resume=client.resume)
         assert data["resumed"] is True
         return again
-
-    def pass_time(self, rig: Rig, seconds: float) -> None:
-        self.now.at += seconds
-        rig.service.timers.changed((), ())
 
 
 @pytest.fixture
@@ -96,9 +92,9 @@ async def test_ringing_ends_on_time(site: Site) -> None:
     anna, bea = await site.resume(rig, anna, "anna"), await site.resume(rig, bea, "bea")
     assert bea.session["call"]["callId"] == call_id
     assert anna.session["call"]["callId"] == call_id
-    site.pass_time(rig, 14.9)
+    rig.pass_time(14.9)
     await anna.quiet()
-    site.pass_time(rig, 0.1)
+    rig.pass_time(0.1)
     await anna.event("onUserNoResponse")
     for client in (anna, bea):
         assert (await client.event("onCallNotConnected"))["reason"] == 3
@@ -124,7 +120,7 @@ async def test_a_timer_that_was_being_fired_fires(site: Site) -> None:
     await service.close()
     rig = await site.start()
     anna = await site.resume(rig, anna, "anna")
-    site.pass_time(rig, 20)
+    rig.pass_time(20)
     await anna.event("onUserNoResponse")
 
 
@@ -138,7 +134,7 @@ async def test_an_answer_after_the_restart(site: Site) -> None:
     for client in (anna, bea):
         for name in ("onCallBegin", "onUserJoin", "onMediaPlan"):
             await client.event(name)
-    site.pass_time(rig, 20)
+    rig.pass_time(20)
     await anna.quiet()
 
 
@@ -150,7 +146,7 @@ async def test_a_call_goes_on_and_is_recorded(site: Site) -> None:
     rig = await site.start()
     anna, bea = await site.resume(rig, anna, "anna"), await site.resume(rig, bea, "bea")
     assert anna.session["call"]["beganSecondsAgo"] == 20
-    site.pass_time(rig, 40)
+    rig.pass_time(40)
     await anna.ok("hangup", callId=call_id)
     for client in (anna, bea):
         assert (await client.event("onCallEnd"))["totalTime"] == 60
@@ -167,9 +163,9 @@ async def test_who_does_not_come_back_is_lost_after_30_s(site: Site) -> None:
     site.now.at += 300
     rig = await site.start()
     anna = await site.resume(rig, anna, "anna")
-    site.pass_time(rig, 29.9)
+    rig.pass_time(29.9)
     await anna.quiet()
-    site.pass_time(rig, 0.1)
+    rig.pass_time(0.1)
     assert (await anna.event("onUserLeave"))["userId"] == "bea"
     assert (await anna.event("onCallEnd"))["reason"] == 4
     assert (await last_call(anna))["callResult"] == "Interrupt"
@@ -193,5 +189,6 @@ async def test_an_ended_call_leaves_no_timer(site: Site) -> None:
     await anna.ok("hangup", callId=call_id)
     site.die()
     rig = await site.start()
-    await until(lambda: len(rig.away) == 2)
-    assert {key.kind for key in rig.service.timers.armed} == {TimerKind.AWAY}
+    assert len(await rig.away()) == 2
+    armed = rig.service.timers.armed
+    assert {key.kind for key in armed} == {TimerKind.AWAY}

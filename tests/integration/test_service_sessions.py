@@ -16,18 +16,23 @@ from callagent.server import connection
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.storage import event_log
 from callagent.server.storage.event_log import MAX_EVENTS, SessionKey
-from tests.unit.server.rig import FakeNow, Json, Rig, fresh, until
+from tests.integration.conftest import Backing
+from tests.unit.server.rig import Client, FakeNow, Json, Rig, fresh, until
 
 
 @pytest.fixture
-async def rig() -> AsyncIterator[Rig]:
-    async with fresh(now=FakeNow()) as rig:
+async def rig(backing: Backing) -> AsyncIterator[Rig]:
+    async with backing.fresh(now=FakeNow()) as rig:
         yield rig
 
 
 async def status(rig: Rig, user_id: str) -> str:
     (user,) = await rig.service.presence.users(DEFAULT_APP_ID, [user_id])
     return user.status.value
+
+
+async def ended(rig: Rig, client: Client) -> bool:
+    return not await rig.service.sessions.lives(SessionKey(DEFAULT_APP_ID, client.session_id))
 
 
 async def test_hello(rig: Rig) -> None:
@@ -74,7 +79,7 @@ async def test_resume_replays_in_order_and_once(rig: Rig) -> None:
         first = await anna.ok("calls", userIdList=["bea"], mediaType=2)
         await bea.event("onCallReceived")
         await bea.abort()
-        await until(lambda: bea.session_id in rig.away)
+        await until(lambda: rig.is_away(bea))
         await anna.ok("hangup", callId=first["callId"])
         second = await anna.ok("calls", userIdList=["bea"], mediaType=1)
         async with rig.connect() as again:
@@ -87,7 +92,7 @@ async def test_resume_replays_in_order_and_once(rig: Rig) -> None:
             assert (await again.event("onCallReceived"))["callId"] == second["callId"]
             await again.ok("accept", callId=second["callId"])
             await again.event("onCallBegin")
-            assert rig.away == set()
+            assert await rig.away() == set()
 
 
 async def test_a_resume_closes_the_older_connection_without_a_word(rig: Rig) -> None:
@@ -97,7 +102,7 @@ async def test_a_resume_closes_the_older_connection_without_a_word(rig: Rig) -> 
         await anna.closed.wait()
         assert anna.inbox == []
         await again.quiet()
-        assert rig.away == set()
+        assert await rig.away() == set()
         assert await status(rig, "anna") == "online"
 
 
@@ -129,10 +134,12 @@ async def test_acknowledged_events_are_forgotten(rig: Rig) -> None:
         await bea.event("onCallNotConnected")
         assert len(await rig.service.sessions.events_after(key, 0)) == 2
         await bea.ok("ping", ack=1)
-        await rig.service.sessions.trim()
+        for service in rig.services:
+            await service.sessions.trim()
         assert [event.seq for event in await rig.service.sessions.events_after(key, 0)] == [2]
         await bea.ok("ping", ack=10**30)
-        await rig.service.sessions.trim()
+        for service in rig.services:
+            await service.sessions.trim()
         assert await rig.service.sessions.events_after(key, 0) == []
         async with rig.connect() as again:
             stale = bea.resume | {"lastSeq": 1}
@@ -159,7 +166,7 @@ async def test_a_program_that_starts_again_gets_a_new_session(rig: Rig) -> None:
         await anna.closed.wait()
         assert again.session_id != anna.session_id
         assert await status(rig, "anna") == "online"
-        assert rig.away == set()
+        assert await rig.away() == set()
 
 
 async def test_several_devices_or_one(rig: Rig) -> None:
@@ -178,18 +185,14 @@ async def test_several_devices_or_one(rig: Rig) -> None:
 
 
 async def test_away_too_long(rig: Rig) -> None:
-    now = rig.service.now
-    assert isinstance(now, FakeNow)
     async with rig.login("anna") as anna:
         pass
-    await until(lambda: anna.session_id in rig.away)
+    await until(lambda: rig.is_away(anna))
     assert await status(rig, "anna") == "online"
-    now.at += 29.9
-    rig.service.timers.changed((), ())
+    rig.pass_time(29.9)
     assert await status(rig, "anna") == "online"
-    now.at += 0.1
-    rig.service.timers.changed((), ())
-    await until(lambda: anna.session_id not in rig.away)
+    rig.pass_time(0.1)
+    await until(lambda: ended(rig, anna))
     async with rig.connect() as again:
         data = await again.login("anna", await rig.usersig("anna"), "anna-1", resume=anna.resume)
         assert data["resumed"] is False
@@ -217,7 +220,7 @@ async def test_logout(rig: Rig) -> None:
         assert (await anna.message("bye"))["code"] == 0
         await anna.closed.wait()
     assert await status(rig, "anna") == "unlogined"
-    assert rig.away == set()
+    assert await rig.away() == set()
 
 
 async def test_presence(rig: Rig) -> None:
@@ -251,7 +254,7 @@ async def test_media_for_a_session_that_is_away_waits_a_little(rig: Rig) -> None
         await bea.event("onCallReceived")
         await bea.ok("accept", callId=started["callId"])
         await bea.abort()
-        await until(lambda: bea.session_id in rig.away)
+        await until(lambda: rig.is_away(bea))
         for number in range(70):
             candidate = {"candidate": f"candidate:{number}"}
             media = {"callId": started["callId"], "epoch": 1, "kind": "candidate", "candidate": candidate}
@@ -270,7 +273,8 @@ async def test_a_removed_account_is_let_go(rig: Rig) -> None:
     async with rig.login("anna") as anna:
         await rig.service.accounts.delete_user(DEFAULT_APP_ID, "anna")
         assert await anna.code("calls", userIdList=["bea"], mediaType=2) == 8021
-        await rig.service.release_vanished()
+        for service in rig.services:
+            await service.look_after_connections()
         assert (await anna.message("bye"))["code"] == 6014
         await anna.closed.wait()
 
@@ -300,7 +304,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_can_resume(
         bea.socket.transport.pause_reading()
         offer = {"callId": started["callId"], "epoch": 1, "kind": "offer", "sdp": "x" * 49000}
         async with asyncio.timeout(60):
-            while bea.session_id not in rig.away:
+            while not await rig.is_away(bea):
                 await anna.ok("media", to=bea.session_id, media=offer)
         async with rig.connect() as again:
             again.seq = bea.seq

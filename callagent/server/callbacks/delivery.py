@@ -32,7 +32,7 @@ DEAD_S, DEAD_MOST_S = 30.0, 3600.0
 GIVEN_UP_S = 24 * 3600.0
 """After that only when somebody asks for it."""
 NEVER = 2.0**53
-_LOOK_AGAIN_S = 60.0
+_LOOK_AGAIN_S = 10.0
 """Other nodes may have stored something and died."""
 _DEFAULT_ADDRESS, _DEFAULT_PLATFORM = "127.0.0.1", "RESTAPI"
 

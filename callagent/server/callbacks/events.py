@@ -16,6 +16,8 @@ class CallbackCommand(StrEnum):
     START = "Call.CallbackAfterStartCall"
     END = "Call.CallbackAfterEndCall"
     MEMBERS = "Call.CallbackAfterMemberChanged"
+    PUSH = "Call.CallbackOfflinePush"
+    """Ours: somebody is called whom no device of his can tell; the back end may."""
 
 
 class ActionType(StrEnum):
@@ -55,6 +57,29 @@ def callbacks(before: Call | None, step: Step, command: Command | None, now: flo
         body = {"CallbackCommand": CallbackCommand.END, "CallRecord": record, "EventTime": time_ms}
         found.append(Callback(CallbackCommand.END, after.call_id, body))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """For whom, and what the caller wants said."""
+
+    user_ids: tuple[str, ...]
+    timeout_s: float
+    info: dict[str, Any]
+
+
+def push(call: Call, wanted: Push, now: float) -> Callback:
+    body = {
+        "CallbackCommand": CallbackCommand.PUSH,
+        "CallInfo": call_info(call).model_dump(by_alias=True),
+        "Caller_Account": call.caller_id,
+        "To_Account": list(wanted.user_ids),
+        "Timeout": int(wanted.timeout_s),
+        "UserData": call.user_data,
+        "OfflinePushInfo": wanted.info,
+        "EventTime": int(now * 1000),
+    }
+    return Callback(CallbackCommand.PUSH, call.call_id, body)
 
 
 def _start(call: Call, time_ms: int) -> Callback:

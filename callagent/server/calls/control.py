@@ -8,15 +8,15 @@ import secrets
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import CommandAnswerSignal, CommandSignal, OnMediaPlan, Signal
 from callagent.protocol.replies import CallsData, CallSnapshot, MemberSnapshot
-from callagent.protocol.requests import AnswerCommand, Calls, SendCommand, SendMedia
+from callagent.protocol.requests import AnswerCommand, Calls, OfflinePushInfo, SendCommand, SendMedia
 from callagent.server.announce import Announcer
 from callagent.server.bus import Bus
-from callagent.server.callbacks.events import callbacks
+from callagent.server.callbacks.events import Callback, Push, callbacks, push
 from callagent.server.calls import state
 from callagent.server.calls.commands import (
     Accept,
@@ -30,7 +30,9 @@ from callagent.server.calls.commands import (
 )
 from callagent.server.calls.model import ALIVE, Call, Member, MemberStatus
 from callagent.server.clock import Now
-from callagent.server.repository import Changes, Conflict, Repository
+from callagent.server.repository import Changes, InviteFacts, Repository
+from callagent.server.settings import ServiceSettings
+from callagent.server.storage.engine import Conflict
 from callagent.server.storage.event_log import SessionKey
 
 DEFAULT_TIMEOUT_S = 30
@@ -64,16 +66,15 @@ class CallControl:
         announcer: Announcer,
         bus: Bus,
         now: Now,
-        *,
-        ice_servers: Sequence[dict[str, Any]] = (),
-        max_members: int = 9,
+        settings: ServiceSettings,
     ) -> None:
         self._repository = repository
         self._announcer = announcer
         self._bus = bus
         self._now = now
-        self._ice_servers = list(ice_servers)
-        self._max_members = max_members
+        self._ice_servers = list(settings.ice_servers)
+        self._max_members = settings.max_members
+        self._policy = settings.policy
 
     async def invite(self, session: SessionKey, user_id: str, request: Calls) -> CallsData:
         """Start a call from this session."""
@@ -93,7 +94,7 @@ class CallControl:
             user_data=request.user_data,
             chat_group_id=request.chat_group_id,
         )
-        call = await retried(lambda: self._invite(invite, callees))
+        call = await retried(lambda: self._invite(invite, callees, request.offline_push_info))
         return CallsData(call_id=call.call_id, room_id=call.room_id, timeout=timeout_s)
 
     async def apply(self, app_id: int, call_id: str, command: Command) -> Call | None:
@@ -143,7 +144,7 @@ class CallControl:
         if request.to == session.session_id or _connected(loaded.call, request.to) is None:
             raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
         target = SessionKey(session.app_id, request.to)
-        self._bus.signal(target, Signal(sender=session.session_id, media=media))
+        await self._bus.signal(target, Signal(sender=session.session_id, media=media))
 
     async def relay_command(self, session: SessionKey, user_id: str, request: SendCommand) -> None:
         """Pass a command on, now or never. Raises INVITE_HANDLED, REQUEST_REFUSED, PEER_UNREACHABLE."""
@@ -161,7 +162,7 @@ class CallControl:
             command.command,
             command.command_id,
         )
-        self._pass_on(
+        await self._pass_on(
             SessionKey(session.app_id, request.to),
             CommandSignal(sender=session.session_id, user_id=user_id, command=command),
         )
@@ -178,7 +179,7 @@ class CallControl:
             answer.code,
             answer.message,
         )
-        self._pass_on(
+        await self._pass_on(
             SessionKey(session.app_id, request.to),
             CommandAnswerSignal(sender=session.session_id, answer=answer),
         )
@@ -194,10 +195,9 @@ class CallControl:
             raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
         return other
 
-    def _pass_on(self, target: SessionKey, message: CommandSignal | CommandAnswerSignal) -> None:
-        if self._bus.subscriber(target) is None:
+    async def _pass_on(self, target: SessionKey, message: CommandSignal | CommandAnswerSignal) -> None:
+        if not await self._bus.signal(target, message):
             raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is away at the moment", "to")
-        self._bus.signal(target, message)
 
     async def snapshot(self, session: SessionKey, user_id: str) -> CallSnapshot | None:
         """The call this session calls in, is connected in or rings for."""
@@ -209,15 +209,12 @@ class CallControl:
             return None
         return _snapshot(loaded.call, self._now())
 
-    async def _invite(self, invite: Invite, callees: Sequence[str]) -> Call:
+    async def _invite(
+        self, invite: Invite, callees: Sequence[str], push_info: OfflinePushInfo | None
+    ) -> Call:
         facts = await self._repository.load_invite(invite.app_id, [invite.caller_id, *callees])
         for position, user_id in enumerate(callees):
-            if user_id not in facts.known:
-                raise CallAgentError(
-                    ErrorCode.USER_NEVER_LOGGED_IN,
-                    "There is no such user",
-                    f"userIdList.{position}",
-                )
+            self._check_callable(invite.app_id, invite.caller_id, user_id, facts, f"userIdList.{position}")
         now = self._now()
         caller_name = facts.known.get(invite.caller_id) or invite.caller_id
         step = state.start(replace(invite, busy=facts.busy, caller_name=caller_name), now)
@@ -225,7 +222,7 @@ class CallControl:
             invite.app_id,
             step=self.equipped(step),
             needs_session=invite.session_id,
-            callbacks=callbacks(None, step, None, now),
+            callbacks=callbacks(None, step, None, now) + _pushes(step, facts, push_info, now),
             acted=invite.session_id,
         )
         await self._announcer.commit(changes, now)
@@ -280,6 +277,17 @@ class CallControl:
         )
         return replace(step, events=events)
 
+    def _check_callable(
+        self, app_id: int, caller_id: str, user_id: str, facts: InviteFacts, field: str
+    ) -> None:
+        """Raises USER_NEVER_LOGGED_IN, USER_BLOCKED, CALL_NOT_ALLOWED naming the field."""
+        if user_id not in facts.known:
+            raise CallAgentError(ErrorCode.USER_NEVER_LOGGED_IN, "There is no such user", field)
+        if user_id in facts.blocked:
+            raise CallAgentError(ErrorCode.USER_BLOCKED, "This user was blocked", field)
+        if not self._policy.allows(app_id, caller_id, user_id):
+            raise CallAgentError(ErrorCode.CALL_NOT_ALLOWED, "You may not call this user", field)
+
     def _checked_callees(self, user_ids: Sequence[str], caller_id: str) -> list[str]:
         """The callees without duplicates. Raises PARAM_INVALID naming the entry, SCENE_NOT_SUPPORTED."""
         if not user_ids:
@@ -297,6 +305,17 @@ class CallControl:
                 ErrorCode.SCENE_NOT_SUPPORTED, "Group calls are not built yet: call one user", "userIdList"
             )
         return callees
+
+
+def _pushes(step: Step, facts: InviteFacts, info: OfflinePushInfo | None, now: float) -> tuple[Callback, ...]:
+    """For those who are being rung and cannot hear it, unless the caller wants none."""
+    if info is not None and info.is_disable_push:
+        return ()
+    deaf = {user: until for user, until in step.call.ring_deadlines().items() if user not in facts.connected}
+    if not deaf:
+        return ()
+    said = info.wire() if info is not None else {}
+    return (push(step.call, Push(tuple(deaf), max(deaf.values()) - now, said), now),)
 
 
 def log_end(step: Step) -> None:

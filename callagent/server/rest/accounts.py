@@ -7,10 +7,11 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from callagent.protocol.base import UserId
-from callagent.protocol.errors import CallAgentError
-from callagent.server.rest.contract import Envelope, Rest, RestCode
+from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.server.rest.contract import Envelope, Rest, RestCode, RestError
 from callagent.server.rest.gate import Admin, limited, service_of
 from callagent.server.rest.route import RestRoute
+from callagent.server.sessions import BLOCKED
 
 MANY = 100
 """Accounts of one request."""
@@ -50,6 +51,11 @@ class CheckAccounts(Rest):
 
 class DeleteAccounts(Rest):
     delete_item: Annotated[list[NamedAccount], Field(min_length=1, max_length=MANY)]
+
+
+class BlockAccount(Rest):
+    user_id: str = Field(alias="UserID")
+    blocked: bool
 
 
 class CheckedAccount(Rest):
@@ -123,3 +129,16 @@ async def account_delete(request: Request, app_id: Admin, body: DeleteAccounts) 
                 )
             )
     return DeleteAccountsReply(result_item=results)
+
+
+@router.post("/account_block", dependencies=[Depends(limited(MANY_PER_S))])
+async def account_block(request: Request, app_id: Admin, body: BlockAccount) -> Envelope:
+    """Ours: keep an account from logging in and being called, or no longer; its sessions end at once."""
+    service = service_of(request)
+    try:
+        await service.accounts.set_blocked(app_id, body.user_id, body.blocked)
+    except CallAgentError as error:
+        raise RestError(RestCode.ACCOUNT_NOT_EXIST, error.message) from error
+    if body.blocked:
+        await service.sessions.end_all(app_id, body.user_id, BLOCKED, ErrorCode.USER_BLOCKED)
+    return Envelope()

@@ -33,8 +33,9 @@ async def append(
 ) -> list[Delivery]:
     """Number and store the events of each session; a session that is gone gets none."""
     deliveries: list[Delivery] = []
-    for session_id, data in events.items():
-        new = list(data)
+    # In one order, lest two transactions each wait for a row the other has.
+    for session_id in sorted(events):
+        new = list(events[session_id])
         ours = (SessionRow.app_id == app_id, SessionRow.session_id == session_id)
         count = (
             update(SessionRow)

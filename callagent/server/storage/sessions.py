@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rows of the live sessions."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
@@ -37,6 +38,8 @@ class NewSession:
     model: str
     address: str = ""
     """Of the client; empty: not known."""
+    node: str = ""
+    """Which node of the service has its connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,6 @@ async def of_user(connection: AsyncConnection, app_id: int, user_id: str) -> lis
     return await _select(connection, SessionRow.app_id == app_id, SessionRow.user_id == user_id)
 
 
-async def all_sessions(connection: AsyncConnection) -> list[StoredSession]:
-    return await _select(connection)
-
-
 async def ids_of_users(connection: AsyncConnection, app_id: int, user_ids: set[str]) -> list[tuple[str, str]]:
     """Pairs of user and session."""
     query = select(SessionRow.user_id, SessionRow.session_id).where(
@@ -85,6 +84,7 @@ async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
             version=new.version,
             model=new.model,
             address=new.address,
+            node=new.node,
             opened_at=now,
             connection=1,
             connected=True,
@@ -95,12 +95,18 @@ async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
     )
 
 
-async def reconnect(connection: AsyncConnection, key: SessionKey, address: str) -> int:
+async def reconnect(connection: AsyncConnection, key: SessionKey, address: str, node: str) -> int:
     """The session is connected anew; returns the number of the connection, 0 when it is gone."""
     change = (
         update(SessionRow)
         .where(*_is(key))
-        .values(connection=SessionRow.connection + 1, connected=True, away_since=None, address=address)
+        .values(
+            connection=SessionRow.connection + 1,
+            connected=True,
+            away_since=None,
+            address=address,
+            node=node,
+        )
         .returning(SessionRow.connection)
     )
     return (await connection.execute(change)).scalar_one_or_none() or 0
@@ -114,6 +120,44 @@ async def set_away(connection: AsyncConnection, key: SessionKey, number: int, no
         .values(connected=False, away_since=now)
     )
     return (await connection.execute(change)).rowcount == 1
+
+
+async def set_all_away(connection: AsyncConnection, now: float, node: str | None = None) -> list[SessionKey]:
+    """Nobody has the connections of this node any more (None: of any); the sessions that are away now."""
+    of_node = [] if node is None else [SessionRow.node == node, SessionRow.connected.is_(True)]
+    change = (
+        update(SessionRow)
+        .where(*of_node)
+        .values(connected=False, away_since=now)
+        .returning(SessionRow.app_id, SessionRow.session_id)
+    )
+    return [SessionKey(row.app_id, row.session_id) for row in await connection.execute(change)]
+
+
+async def connected_users(
+    connection: AsyncConnection, app_id: int, user_ids: Iterable[str]
+) -> frozenset[str]:
+    """Those with a session that is connected at this moment."""
+    query = select(SessionRow.user_id).where(
+        SessionRow.app_id == app_id, SessionRow.user_id.in_(list(user_ids)), SessionRow.connected.is_(True)
+    )
+    return frozenset((await connection.execute(query)).scalars())
+
+
+async def blocked_users(connection: AsyncConnection) -> list[tuple[int, str]]:
+    """App and id of users that are blocked and have a session."""
+    ours = (UserRow.app_id == SessionRow.app_id) & (UserRow.user_id == SessionRow.user_id)
+    query = select(UserRow.app_id, UserRow.user_id).join(SessionRow, ours).where(UserRow.blocked.is_(True))
+    return [(row.app_id, row.user_id) for row in await connection.execute(query.distinct())]
+
+
+async def newest_on(connection: AsyncConnection, node: str) -> dict[SessionKey, int]:
+    """The sessions connected to this node, and the number of each one's last event."""
+    query = select(SessionRow.app_id, SessionRow.session_id, SessionRow.last_seq).where(
+        SessionRow.node == node, SessionRow.connected.is_(True)
+    )
+    rows = await connection.execute(query)
+    return {SessionKey(row.app_id, row.session_id): row.last_seq for row in rows}
 
 
 async def remove(connection: AsyncConnection, end: SessionEnd) -> bool:

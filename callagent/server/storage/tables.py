@@ -57,6 +57,8 @@ class UserRow(Base):
     """What the user is when no session of it is alive: `offline` or `unlogined`."""
     is_admin: Mapped[bool]
     """May sign REST requests."""
+    blocked: Mapped[bool]
+    """May not log in, and is not called."""
     profile: Mapped[dict[str, Any]]
     """By tag, but nickname and avatar."""
 
@@ -78,6 +80,8 @@ class SessionRow(Base):
     address: Mapped[str]
     """Of the client, as of its last login."""
     opened_at: Mapped[float]
+    node: Mapped[str]
+    """Which node of the service has, or had, its connection."""
     connection: Mapped[int]
     """Counts the connections of this session; what an older one still does has no effect."""
     connected: Mapped[bool]
@@ -85,6 +89,34 @@ class SessionRow(Base):
     last_seq: Mapped[int]
     acked_seq: Mapped[int]
     """Events up to this one are forgotten; a resume from before it is impossible."""
+
+
+class DeviceRow(Base):
+    """A device that logged in at least once; what it said of itself at the last login."""
+
+    __tablename__ = "devices"
+    __table_args__ = (_of_user(),)
+
+    app_id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    platform: Mapped[str]
+    version: Mapped[str]
+    model: Mapped[str]
+    address: Mapped[str]
+    first_seen_at: Mapped[float]
+    last_seen_at: Mapped[float]
+    """The login, or the end of the last session."""
+
+
+class NodeRow(Base):
+    """A node that shares this database with others, until one of them finds it dead."""
+
+    __tablename__ = "nodes"
+
+    node_id: Mapped[str] = mapped_column(primary_key=True)
+    beat: Mapped[int]
+    """Counts up while the node lives."""
 
 
 class SessionEventRow(Base):
@@ -154,6 +186,7 @@ class UserBusyRow(Base):
 
 class TimerRow(Base):
     __tablename__ = "timers"
+    __table_args__ = (Index(None, "due_at"),)
 
     app_id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)

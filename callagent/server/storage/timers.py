@@ -76,7 +76,17 @@ async def unclaim_all(connection: AsyncConnection) -> None:
 
 
 async def load_all(connection: AsyncConnection) -> list[Timer]:
-    query = select(TimerRow.app_id, TimerRow.kind, TimerRow.key, TimerRow.due_at)
+    return await _select(connection)
+
+
+async def overdue(connection: AsyncConnection, due_before: float, now: float) -> list[Timer]:
+    """Those that should have fired by then and that nobody is firing."""
+    free = or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until <= now)
+    return await _select(connection, TimerRow.due_at <= due_before, free)
+
+
+async def _select(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Timer]:
+    query = select(TimerRow.app_id, TimerRow.kind, TimerRow.key, TimerRow.due_at).where(*where)
     return [
         Timer(TimerKey(app_id, TimerKind(kind), key), due_at)
         for app_id, kind, key, due_at in await connection.execute(query)

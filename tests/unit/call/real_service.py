@@ -172,7 +172,11 @@ class Exchange:
         """Until the service noticed that a line broke."""
         rig = self._rig
         assert rig is not None
-        await until(lambda: bool(rig.away))
+
+        async def away() -> bool:
+            return bool(await rig.away())
+
+        await until(away)
 
     async def up(self) -> None:
         service = await CallService.open(f"sqlite:///{self._database}", now=self.clock)

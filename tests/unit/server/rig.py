@@ -2,21 +2,26 @@
 """The real service behind a real uvicorn on loopback, and a client that speaks plain messages."""
 
 import asyncio
+import inspect
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from sqlalchemy import select
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.app import create_app
+from callagent.server.clock import Now
 from callagent.server.service import CallService
+from callagent.server.settings import ServiceSettings
+from callagent.server.storage.tables import TimerRow
 from callagent.server.storage.timers import TimerKind
 
 DEADLINE_S = 20.0
@@ -36,26 +41,43 @@ class FakeNow:
 
 
 class Rig:
-    """One started service with its address."""
+    """A started service with its addresses: one node, or several that share a database and a Redis.
 
-    def __init__(self, service: CallService, port: int) -> None:
-        self.service = service
-        self.port = port
+    Clients are spread over the nodes in turn.
+    """
+
+    def __init__(self, nodes: Sequence[tuple[CallService, int]]) -> None:
+        """`nodes`: each with its port."""
+        self.services = [service for service, _ in nodes]
+        self.service, self.port = nodes[0]
+        self._ports = itertools.cycle([port for _, port in nodes])
 
     @property
     def http(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    @property
-    def away(self) -> set[str]:
+    async def away(self) -> set[str]:
         """The sessions whose away timer runs."""
-        return {key.key for key in self.service.timers.armed if key.kind is TimerKind.AWAY}
+        query = select(TimerRow.key).where(TimerRow.kind == TimerKind.AWAY)
+        async with self.service.storage.read() as connection:
+            return set(await connection.scalars(query))
+
+    async def is_away(self, client: "Client") -> bool:
+        return client.session_id in await self.away()
+
+    def pass_time(self, seconds: float) -> None:
+        """On a FakeNow; what is due fires."""
+        now = self.service.now
+        assert isinstance(now, FakeNow)
+        now.at += seconds
+        for service in self.services:
+            service.timers.changed((), ())
 
     async def usersig(self, user_id: str, app_id: int = DEFAULT_APP_ID) -> str:
         return await self.service.accounts.usersig(app_id, user_id)
 
     def connect(self) -> "Client":
-        return Client(f"ws://127.0.0.1:{self.port}/v1/signal")
+        return Client(f"ws://127.0.0.1:{next(self._ports)}/v1/signal")
 
     @asynccontextmanager
     async def login(self, user_id: str, device_id: str | None = None, **more: Any) -> AsyncIterator["Client"]:
@@ -68,11 +90,32 @@ class Rig:
 @asynccontextmanager
 async def running(service: CallService, app: FastAPI | None = None) -> AsyncIterator[Rig]:
     """Serve an opened service; it is started here and closed at the end."""
+    async with _served(service, app) as port:
+        yield Rig([(service, port)])
+
+
+@asynccontextmanager
+async def fresh(
+    database_url: str = MEMORY, *, nodes: int = 1, now: Now | None = None, **settings: Any
+) -> AsyncIterator[Rig]:
+    """`settings` are those of ServiceSettings."""
+    async with AsyncExitStack() as stack:
+        served = []
+        for _ in range(nodes):
+            service = await CallService.open(database_url, now=now, settings=ServiceSettings(**settings))
+            served.append((service, await stack.enter_async_context(_served(service, None))))
+        yield Rig(served)
+
+
+@asynccontextmanager
+async def _served(service: CallService, app: FastAPI | None) -> AsyncIterator[int]:
+    """Gives the port."""
     config = uvicorn.Config(
         app or create_app(service),
         host="127.0.0.1",
         port=0,
         log_config=None,
+        access_log=False,
         ws_ping_interval=None,
         lifespan="off",
         ws="websockets-sansio",
@@ -84,25 +127,20 @@ async def running(service: CallService, app: FastAPI | None = None) -> AsyncIter
     serving = asyncio.create_task(server.serve())
     try:
         await until(lambda: server.started or serving.done())
-        port = server.servers[0].sockets[0].getsockname()[1]
-        yield Rig(service, port)
+        yield server.servers[0].sockets[0].getsockname()[1]
     finally:
         await service.close()
         server.should_exit = True
         await serving
 
 
-@asynccontextmanager
-async def fresh(database_url: str = MEMORY, **options: Any) -> AsyncIterator[Rig]:
-    service = await CallService.open(database_url, **options)
-    async with running(service) as rig:
-        yield rig
-
-
-async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], deadline_s: float = DEADLINE_S) -> None:
     """Wait for something that has no event of its own."""
     async with asyncio.timeout(deadline_s):
-        while not condition():
+        while True:
+            fulfilled = condition()
+            if await fulfilled if inspect.isawaitable(fulfilled) else fulfilled:
+                return
             await asyncio.sleep(0.005)
 
 
@@ -120,6 +158,7 @@ class Client:
         self.closed = asyncio.Event()
         self.session: Json = {}
         self.seq = 0
+        self.user_id = ""
 
     async def __aenter__(self) -> "Client":
         self.socket: ClientConnection = await connect(self._url, compression=None, max_size=None)
@@ -197,6 +236,7 @@ class Client:
     async def login(self, user_id: str, user_sig: str, device_id: str, **more: Any) -> Json:
         reply = await self.hello(user_id, user_sig, device_id, **more)
         assert reply["code"] == 0, reply
+        self.user_id = user_id
         self.session = reply["data"]
         self.seq = more["resume"]["lastSeq"] if self.session["resumed"] else self.session["seq"]
         return self.session

@@ -24,11 +24,18 @@ from callagent.server.calls.control import CallControl, retried
 from callagent.server.calls.model import PRESENT, Call, MemberStatus
 from callagent.server.presence import StoredPresence
 from callagent.server.sessions import Sessions
-from callagent.server.storage import sessions as session_rows
+from callagent.server.settings import ServiceSettings
 from callagent.server.storage.engine import Storage
 from callagent.server.storage.event_log import SessionKey
 from callagent.server.storage.sessions import NewSession
-from callagent.server.storage.tables import CallRecordRow, CallRow, SessionEventRow, TimerRow, UserBusyRow
+from callagent.server.storage.tables import (
+    CallRecordRow,
+    CallRow,
+    SessionEventRow,
+    SessionRow,
+    TimerRow,
+    UserBusyRow,
+)
 from callagent.server.timers import StoredTimers
 from tests.unit.server.rig import MEMORY, FakeNow
 from tests.unit.server.scheduler import Actor, GatedRepository, Outcomes, Scheduler
@@ -109,7 +116,7 @@ class Arena:
 
     async def alive(self) -> set[str]:
         async with self.storage.read() as connection:
-            return {session.key.session_id for session in await session_rows.all_sessions(connection)}
+            return set(await connection.scalars(select(SessionRow.session_id)))
 
     async def renew(self, *sessions: str) -> None:
         """Sessions that a race ended begin again."""
@@ -134,7 +141,7 @@ async def arena() -> AsyncIterator[Arena]:
         StoredTimers(storage, now),
     )
     announcer = Announcer(repository, bus, timers, presence, lambda: None)
-    control = CallControl(repository, announcer, bus, now)
+    control = CallControl(repository, announcer, bus, now, ServiceSettings())
     sessions = Sessions(storage, repository, announcer, control, bus, timers, presence, now, 30.0)
     yield Arena(storage, repository, control, sessions, now)
     await storage.close()

@@ -28,7 +28,10 @@ async def test_the_migrations_make_the_tables() -> None:
 
 
 def test_every_table_is_keyed_by_app() -> None:
+    """But that of the nodes, which serve all of them."""
     for table in Base.metadata.tables.values():
+        if table.name == "nodes":
+            continue
         assert next(iter(table.primary_key.columns)).name == "app_id", table.name
 
 

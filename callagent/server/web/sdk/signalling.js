@@ -28,6 +28,7 @@ const BACKOFF_LONGEST_MS = 30000;
 
 const FINAL_CODES = new Set([
   ErrorCode.KICKED_OFFLINE,
+  ErrorCode.USER_BLOCKED,
   ErrorCode.USERSIG_EXPIRED,
   ErrorCode.USERSIG_INVALID,
   ErrorCode.UNKNOWN_APP,

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a service is told from outside, apart from its database and its clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from callagent.protocol.requests import SESSION_SILENCE_S
+from callagent.server.calls.policy import CallPolicy
+from callagent.server.limits import LimitSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSettings:
+    ice_servers: Sequence[dict[str, Any]] = ()
+    """W3C RTCIceServer objects, for every media plan."""
+    max_members: int = 9
+    """Of one call, the caller included."""
+    session_silence_s: float = SESSION_SILENCE_S
+    """A client silent or away for this long is dropped."""
+    redis_url: str | None = field(default=None, repr=False)
+    """Given: this is one of several nodes."""
+    policy: CallPolicy = field(default_factory=CallPolicy)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    origins: Sequence[str] = ()
+    """Pages of other hosts that may open the signalling; `*`: of any."""
