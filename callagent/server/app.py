@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
+from fastapi_offline import FastAPIOffline
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 
@@ -31,9 +32,12 @@ class Pages(StaticFiles):
 def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
     """`service` is opened, started and closed by the caller.
 
-    `web_root` holds `phone/` and `sdk/`; None: those of this package.
+    `web_root` holds `phone/`, `sdk/` and `admin/`; None: those of this package.
     """
-    app = FastAPI(title="callagent call service", version=service.version, docs_url=None, redoc_url=None)
+    # /docs without asking a stranger's server for its scripts.
+    app = FastAPIOffline(
+        title="callagent call service", version=service.version, redoc_url=None, static_url="/docs/static"
+    )
     app.state.service = service
     app.include_router(create_router(service))
     add_rest(app)
@@ -46,6 +50,6 @@ def create_app(service: CallService, web_root: Path | None = None) -> FastAPI:
         return RedirectResponse("/phone/")
 
     root = web_root if web_root is not None else WEB_ROOT
-    for name in ("phone", "sdk"):
+    for name in ("phone", "sdk", "admin"):
         app.mount(f"/{name}", Pages(directory=root / name, html=True, check_dir=False), name=name)
     return app

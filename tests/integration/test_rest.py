@@ -425,3 +425,103 @@ async def _until(client: Client, name: str) -> Json:
         if event["event"] == name:
             data: Json = event["data"]
             return data
+
+
+# --- statistics and devices -------------------------------------------------------
+
+
+async def one_call(rig: Rig, caller: Client, callee: Client, now: FakeNow, connected_s: float) -> None:
+    call_id = await call(caller, callee.user_id)
+    await callee.ok("accept", callId=call_id)
+    now.at += connected_s
+    await caller.ok("hangup", callId=call_id)
+
+
+async def test_statistics_are_those_of_the_records(rig: Rig, back_end: BackEnd, now: FakeNow) -> None:
+    command = "call_statistics_http_srv/get_statistics"
+    empty = (await back_end.ok(command))["Response"]
+    assert (empty["CallNum"], empty["MaxConcurrentNum"], empty["DayList"]) == (0, 0, [])
+    midnight = now.at = 1_800_000_000 // 86400 * 86400 + 86400.0
+    await rig.service.accounts.add_user(DEFAULT_APP_ID, "eve")
+    async with (
+        rig.login("anna") as anna,
+        rig.login("ben") as ben,
+        rig.login("carl") as carl,
+        rig.login("dora") as dora,
+    ):
+        now.at += 3600
+        await one_call(rig, anna, ben, now, 60)
+        first = await call(anna, "ben")
+        await ben.ok("accept", callId=first)
+        second = await call(carl, "dora")
+        await dora.ok("accept", callId=second)
+        now.at += 100
+        await anna.ok("hangup", callId=first)
+        await carl.ok("hangup", callId=second)
+        now.at += 86400
+        unanswered = await call(anna, "eve")
+        await anna.ok("hangup", callId=unanswered)
+        live = await call(carl, "dora")
+        told = (await back_end.ok(command))["Response"]
+        assert (told["CallNum"], told["AnsweredNum"], told["UserNum"]) == (4, 3, 4)
+        assert (told["MaxConcurrentNum"], told["LiveNum"]) == (2, 1)
+        assert (told["Duration"], told["MaxDuration"]) == (260, 100)
+        assert {name: number for name, number in told["ResultNum"].items() if number} == {
+            "NormalEnd": 3,
+            "Cancel": 1,
+        }
+        assert [(day["Time"] - midnight, day["CallNum"], day["AnsweredNum"]) for day in told["DayList"]] == [
+            (0, 3, 3),
+            (86400, 1, 0),
+        ]
+        later = (await back_end.ok(command, {"StartTime": int(midnight) + 86400, "UtcOffset": 7200}))[
+            "Response"
+        ]
+        assert [(day["Time"] - midnight, day["CallNum"]) for day in later["DayList"]] == [(79200, 1)]
+        assert (await back_end.ok(command, {"CallType": "MultiCall"}))["Response"]["CallNum"] == 0
+        await carl.ok("hangup", callId=live)
+
+
+async def test_devices_are_listed_with_what_they_run(rig: Rig, back_end: BackEnd, now: FakeNow) -> None:
+    began = int(now.at)
+    async with rig.login("kiosk", "k1", platform="linux", version="1.2", model="Lobby"):
+        async with rig.login("kiosk", "k2", platform="web", version="1.1") as other:
+            now.at += 50
+            await other.ok("logout")
+            await other.closed.wait()
+        first = (await back_end.ok("device_http_srv/get_devices", {"NumberPerPage": 1}))["Response"]
+        second = (await back_end.ok("device_http_srv/get_devices", {"NumberPerPage": 1, "Page": 2}))[
+            "Response"
+        ]
+    assert (first["TotalNum"], first["Page"], second["Page"]) == (2, 1, 0)
+    assert first["DeviceList"] == [
+        {
+            "UserID": "kiosk",
+            "DeviceID": "k1",
+            "Platform": "linux",
+            "Version": "1.2",
+            "Model": "Lobby",
+            "Address": "127.0.0.1",
+            "Online": True,
+            "FirstSeenTime": began,
+            "LastSeenTime": began,
+        }
+    ]
+    (left,) = second["DeviceList"]
+    assert (left["DeviceID"], left["Online"], left["LastSeenTime"]) == ("k2", False, began + 50)
+
+
+async def test_the_commands_can_be_read_and_tried_on_a_page_of_the_services_own(rig: Rig) -> None:
+    async with aiohttp.ClientSession(rig.http) as http:
+        async with http.get("/docs") as page:
+            text = await page.text()
+        assert "https://" not in text.replace("https://fastapi.tiangolo.com", "")
+        for name in ("swagger-ui-bundle.js", "swagger-ui.css"):
+            assert f"/docs/static/{name}" in text
+            async with http.get(f"/docs/static/{name}") as part:
+                assert part.status == 200
+        async with http.get("/openapi.json") as document:
+            parameters = (await document.json())["paths"][f"/v4/{INFO}"]["post"]["parameters"]
+    assert {each["name"] for each in parameters} == {
+        *("sdkappid", "identifier", "usersig", "random", "contenttype"),
+    }

@@ -39,16 +39,16 @@ class Found:
 
 
 async def records_of(storage: Storage, app_id: int, wanted: RecordFilter) -> Found:
-    conditions = _conditions(app_id, wanted)
+    where = conditions(app_id, wanted)
     page = (
         select(CallRecordRow)
-        .where(*conditions)
+        .where(*where)
         .order_by(CallRecordRow.began_at.desc(), CallRecordRow.call_id)
         .offset(wanted.skip)
         .limit(wanted.limit)
     )
     async with storage.read() as connection:
-        count = select(func.count()).select_from(CallRecordRow).where(*conditions)
+        count = select(func.count()).select_from(CallRecordRow).where(*where)
         total = (await connection.execute(count)).scalar_one()
         rows = (await connection.execute(page)).all()
         members = await _members(connection, app_id, [row.call_id for row in rows])
@@ -77,16 +77,17 @@ async def records_of(storage: Storage, app_id: int, wanted: RecordFilter) -> Fou
     )
 
 
-def _conditions(app_id: int, wanted: RecordFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [CallRecordRow.app_id == app_id]
+def conditions(app_id: int, wanted: RecordFilter) -> list[ColumnElement[bool]]:
+    """Which records fit."""
+    found: list[ColumnElement[bool]] = [CallRecordRow.app_id == app_id]
     if wanted.call_id is not None:
-        conditions.append(CallRecordRow.call_id == wanted.call_id)
+        found.append(CallRecordRow.call_id == wanted.call_id)
     if wanted.began_from is not None:
-        conditions.append(CallRecordRow.began_at >= wanted.began_from)
+        found.append(CallRecordRow.began_at >= wanted.began_from)
     if wanted.began_until is not None:
-        conditions.append(CallRecordRow.began_at <= wanted.began_until)
+        found.append(CallRecordRow.began_at <= wanted.began_until)
     if wanted.result is not None:
-        conditions.append(CallRecordRow.result == wanted.result.value)
+        found.append(CallRecordRow.result == wanted.result.value)
     if wanted.call_type is not None:
         members = (
             select(func.count())
@@ -95,8 +96,8 @@ def _conditions(app_id: int, wanted: RecordFilter) -> list[ColumnElement[bool]]:
             .correlate(CallRecordRow)
             .scalar_subquery()
         )
-        conditions.append(members > 2 if wanted.call_type == "MultiCall" else members <= 2)
-    return conditions
+        found.append(members > 2 if wanted.call_type == "MultiCall" else members <= 2)
+    return found
 
 
 async def _members(

@@ -4,12 +4,30 @@
 from fastapi import FastAPI, Request, Response
 
 from callagent.server.rate_limit import RateLimit
-from callagent.server.rest import accounts, call_config, call_engine, call_record, online_status, profile
+from callagent.server.rest import (
+    accounts,
+    call_config,
+    call_engine,
+    call_record,
+    call_statistics,
+    devices,
+    online_status,
+    profile,
+)
 from callagent.server.rest.contract import RestCode, RestError
 from callagent.server.rest.gate import APP_PER_S
 from callagent.server.rest.route import refused
 
-_SERVICES = (call_engine, call_record, call_config, accounts, profile, online_status)
+_SERVICES = (
+    call_engine,
+    call_record,
+    call_statistics,
+    call_config,
+    accounts,
+    devices,
+    profile,
+    online_status,
+)
 
 
 def add_rest(app: FastAPI) -> None:

@@ -2,9 +2,9 @@
 """Who may pass: the query of a request, its signature, the administrator, how often (callkit-server 5.1)."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.usersig import verify_usersig
@@ -23,15 +23,25 @@ def service_of(request: Request) -> CallService:
     return service
 
 
-async def admin_app(request: Request) -> int:
+def _said(meaning: str) -> Any:
+    """A parameter of the URL, for the OpenAPI document; what is wrong with it is said in the envelope."""
+    return Query(description=meaning)
+
+
+async def admin_app(
+    request: Request,
+    sdkappid: Annotated[str | None, _said("The app")] = None,
+    identifier: Annotated[str, _said("An administrator of the app")] = "",
+    usersig: Annotated[str, _said("The administrator's UserSig: `callagent token administrator`")] = "",
+    random: Annotated[str | None, _said(f"0 to {_MAX_RANDOM}, another each time")] = None,
+    contenttype: Annotated[str, _said("`json`")] = "json",
+) -> int:
     """The app whose administrator signed this request. Raises RestError."""
-    query = request.query_params
-    app_id = _app_id(query.get("sdkappid"))
-    if query.get("contenttype", "json") != "json":
+    app_id = _app_id(sdkappid)
+    if contenttype != "json":
         raise RestError(RestCode.HTTP_INVALID, "contenttype must be json")
-    if "random" in query and not _is_random(query["random"]):
+    if random is not None and not _is_random(random):
         raise RestError(RestCode.HTTP_INVALID, f"random must be 0 to {_MAX_RANDOM}")
-    identifier, usersig = query.get("identifier", ""), query.get("usersig", "")
     if not identifier:
         raise RestError(RestCode.IDENTIFIER_INVALID, "identifier is missing in the URL")
     accounts = service_of(request).accounts
