@@ -11,7 +11,6 @@ _QUIET = (
     "alembic",
     "asyncio",
     "uvicorn",
-    "aiosqlite",
     "aioice",
     "aiortc",
     "libav",

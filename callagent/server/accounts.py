@@ -7,8 +7,9 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import CursorResult, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Executable, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -80,22 +81,19 @@ class Accounts:
             return
         row = {"app_id": DEFAULT_APP_ID, "secret": new_secret(), "name": "default", "multi_device": True}
         try:
-            async with self._storage.write() as connection:
-                await connection.execute(insert(AppRow).values(row))
+            await self._storage.write(lambda connection: connection.execute(insert(AppRow).values(row)))
         except IntegrityError:
             return  # another process was first
         logger.info("app %d created with a new secret", DEFAULT_APP_ID)
 
     async def apps(self) -> list[App]:
         query = select(AppRow.app_id, AppRow.name, AppRow.multi_device).order_by(AppRow.app_id)
-        async with self._storage.read() as connection:
-            return [App(*row) for row in await connection.execute(query)]
+        return [App(*row) for row in await self._all(query)]
 
     async def secret(self, app_id: int) -> str:
         """The app's secret key."""
-        async with self._storage.read() as connection:
-            query = select(AppRow.secret).where(AppRow.app_id == _storable(app_id))
-            secret = (await connection.execute(query)).scalar_one_or_none()
+        query = select(AppRow.secret).where(AppRow.app_id == _storable(app_id))
+        secret = await self._storage.read(lambda connection: connection.execute(query).scalar_one_or_none())
         if secret is None:
             raise _unknown_app()
         return secret
@@ -103,9 +101,8 @@ class Accounts:
     async def set_multi_device(self, app_id: int, allowed: bool) -> None:
         """Whether a user may be logged in on several devices; takes effect at the next login."""
         change = update(AppRow).where(AppRow.app_id == _storable(app_id)).values(multi_device=allowed)
-        async with self._storage.write() as connection:
-            if _rows(await connection.execute(change)) == 0:
-                raise _unknown_app()
+        if await self._changed(change) == 0:
+            raise _unknown_app()
 
     async def add_user(self, app_id: int, user_id: str, nickname: str = "", avatar: str = "") -> None:
         """Create an account. Raises PARAM_INVALID when it exists or the id is not allowed."""
@@ -115,8 +112,7 @@ class Accounts:
         await self.secret(app_id)
         row = new_user(app_id, user_id, self._now()) | {"nickname": nickname, "avatar": avatar}
         try:
-            async with self._storage.write() as connection:
-                await connection.execute(insert(UserRow).values(row))
+            await self._storage.write(lambda connection: connection.execute(insert(UserRow).values(row)))
         except IntegrityError as error:
             raise CallAgentError(
                 ErrorCode.PARAM_INVALID, f"The user {user_id} exists already", "userId"
@@ -133,8 +129,7 @@ class Accounts:
             UserRow.blocked,
         )
         query = select(*columns).where(UserRow.app_id == app_id).order_by(UserRow.user_id)
-        async with self._storage.read() as connection:
-            return [Account(*row) for row in await connection.execute(query)]
+        return [Account(*row) for row in await self._all(query)]
 
     async def put_user(self, app_id: int, user_id: str, nickname: str | None, avatar: str | None) -> None:
         """Create the account, or change what is given of the one there is."""
@@ -145,18 +140,20 @@ class Accounts:
             _check_text(value, name)
         await self.secret(app_id)
         ours = (UserRow.app_id == app_id, UserRow.user_id == user_id)
-        async with self._storage.write() as connection:
-            if (await connection.execute(select(UserRow.user_id).where(*ours))).first() is None:
+
+        def work(connection: Connection) -> None:
+            if connection.execute(select(UserRow.user_id).where(*ours)).first() is None:
                 row = new_user(app_id, user_id, self._now()) | values
-                await connection.execute(insert(UserRow).values(row))
+                connection.execute(insert(UserRow).values(row))
             elif values:
-                await connection.execute(update(UserRow).where(*ours).values(values))
+                connection.execute(update(UserRow).where(*ours).values(values))
+
+        await self._storage.write(work)
 
     async def known(self, app_id: int, user_ids: Sequence[str]) -> set[str]:
         """Those that have an account."""
         query = select(UserRow.user_id).where(UserRow.app_id == app_id, UserRow.user_id.in_(user_ids))
-        async with self._storage.read() as connection:
-            return set((await connection.execute(query)).scalars())
+        return {row.user_id for row in await self._all(query)}
 
     async def is_admin(self, app_id: int, user_id: str) -> bool:
         """Whether this user may sign REST requests."""
@@ -165,8 +162,7 @@ class Accounts:
     async def admins(self, app_id: int) -> list[str]:
         """Beside `administrator`, which always is one and needs no account."""
         query = select(UserRow.user_id).where(UserRow.app_id == _storable(app_id), UserRow.is_admin)
-        async with self._storage.read() as connection:
-            return list((await connection.execute(query.order_by(UserRow.user_id))).scalars())
+        return [row.user_id for row in await self._all(query.order_by(UserRow.user_id))]
 
     async def set_admin(self, app_id: int, user_id: str, admin: bool) -> None:
         """Raises PARAM_INVALID when there would be more than ten."""
@@ -176,9 +172,8 @@ class Accounts:
         if admin and len(others) + 1 >= MAX_ADMINS:
             raise CallAgentError(ErrorCode.PARAM_INVALID, f"At most {MAX_ADMINS} administrators", "userId")
         change = update(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
-        async with self._storage.write() as connection:
-            if _rows(await connection.execute(change.values(is_admin=admin))) == 0:
-                raise _unknown_user(user_id)
+        if await self._changed(change.values(is_admin=admin)) == 0:
+            raise _unknown_user(user_id)
 
     async def set_blocked(self, app_id: int, user_id: str, blocked: bool) -> None:
         """Whether the user may log in and be called. Raises PARAM_INVALID when there is no such user.
@@ -186,16 +181,14 @@ class Accounts:
         A running service ends the user's sessions within seconds.
         """
         change = update(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
-        async with self._storage.write() as connection:
-            if _rows(await connection.execute(change.values(blocked=blocked))) == 0:
-                raise _unknown_user(user_id)
+        if await self._changed(change.values(blocked=blocked)) == 0:
+            raise _unknown_user(user_id)
 
     async def has_sessions(self, app_id: int, user_id: str) -> bool:
         query = select(SessionRow.session_id).where(
             SessionRow.app_id == _storable(app_id), SessionRow.user_id == user_id
         )
-        async with self._storage.read() as connection:
-            return (await connection.execute(query.limit(1))).first() is not None
+        return bool(await self._all(query.limit(1)))
 
     async def delete_user(self, app_id: int, user_id: str) -> None:
         """Remove the account, its device keys, codes and sessions; its call records stay.
@@ -203,9 +196,8 @@ class Accounts:
         Sessions are to be ended before: `Sessions.end_all`, or blocking the user beside a service.
         """
         gone = delete(UserRow).where(UserRow.app_id == _storable(app_id), UserRow.user_id == user_id)
-        async with self._storage.write() as connection:
-            if _rows(await connection.execute(gone)) == 0:
-                raise _unknown_user(user_id)
+        if await self._changed(gone) == 0:
+            raise _unknown_user(user_id)
 
     async def usersig(self, app_id: int, user_id: str, expire_s: int = DEFAULT_EXPIRE_S) -> str:
         """A login ticket; the user need not have an account yet."""
@@ -221,16 +213,14 @@ class Accounts:
         _check_user_id(user_id)
         await self.secret(app_id)
         code, now = new_enrolment_code(), self._now()
-        async with self._storage.write() as connection:
-            known = await connection.execute(
-                select(UserRow.user_id).where(UserRow.app_id == app_id, UserRow.user_id == user_id)
-            )
-            if known.first() is None:
-                await connection.execute(insert(UserRow).values(new_user(app_id, user_id, now)))
-            await connection.execute(
-                delete(EnrolmentCodeRow).where(EnrolmentCodeRow.expires_at < now - ENROLMENT_EXPIRE_S)
-            )
-            await connection.execute(
+
+        def work(connection: Connection) -> None:
+            known = select(UserRow.user_id).where(UserRow.app_id == app_id, UserRow.user_id == user_id)
+            if connection.execute(known).first() is None:
+                connection.execute(insert(UserRow).values(new_user(app_id, user_id, now)))
+            old = EnrolmentCodeRow.expires_at < now - ENROLMENT_EXPIRE_S
+            connection.execute(delete(EnrolmentCodeRow).where(old))
+            connection.execute(
                 insert(EnrolmentCodeRow).values(
                     app_id=app_id,
                     code_hash=hashed(code),
@@ -238,6 +228,8 @@ class Accounts:
                     expires_at=now + ENROLMENT_EXPIRE_S,
                 )
             )
+
+        await self._storage.write(work)
         return code
 
     async def enrol(self, code: str, device_id: str, model: str) -> EnrolData:
@@ -253,25 +245,28 @@ class Accounts:
             .values(used_at=now)
             .returning(EnrolmentCodeRow.app_id, EnrolmentCodeRow.user_id)
         )
-        async with self._storage.write() as connection:
-            owner = (await connection.execute(use)).first()
+
+        def work(connection: Connection) -> tuple[int, str]:
+            owner = connection.execute(use).first()
             if owner is None:
                 raise CallAgentError(
                     ErrorCode.ENROLMENT_CODE_INVALID,
                     "The code is wrong, used already or over an hour old",
                     "code",
                 )
-            app_id, user_id = owner
-            await connection.execute(
+            connection.execute(
                 insert(DeviceKeyRow).values(
-                    app_id=app_id,
+                    app_id=owner.app_id,
                     key_hash=hashed(device_key),
-                    user_id=user_id,
+                    user_id=owner.user_id,
                     device_id=device_id,
                     model=model,
                     created_at=now,
                 )
             )
+            return owner.app_id, owner.user_id
+
+        app_id, user_id = await self._storage.write(work)
         logger.info("device %s enrolled for user %s of app %d", device_id, user_id, app_id)
         return EnrolData(sdk_app_id=app_id, user_id=user_id, device_key=device_key)
 
@@ -282,8 +277,7 @@ class Accounts:
             .join(AppRow, AppRow.app_id == DeviceKeyRow.app_id)
             .where(DeviceKeyRow.key_hash == hashed(device_key))
         )
-        async with self._storage.read() as connection:
-            owner = (await connection.execute(query)).first()
+        owner = next(iter(await self._all(query)), None)
         if owner is None:
             raise CallAgentError(ErrorCode.DEVICE_KEY_INVALID, "The device key is not known", "deviceKey")
         app_id, user_id, secret = owner
@@ -304,9 +298,16 @@ class Accounts:
         if not values:
             return
         change = update(UserRow).where(UserRow.app_id == app_id, UserRow.user_id == user_id).values(values)
-        async with self._storage.write() as connection:
-            if _rows(await connection.execute(change)) == 0:
-                raise _unknown_user(user_id)
+        if await self._changed(change) == 0:
+            raise _unknown_user(user_id)
+
+    async def _all(self, query: Executable) -> Sequence[Any]:
+        """The rows."""
+        return await self._storage.read(lambda connection: connection.execute(query).all())
+
+    async def _changed(self, change: Update | Delete) -> int:
+        """How many rows."""
+        return await self._storage.write(lambda connection: connection.execute(change).rowcount)
 
 
 def new_user(app_id: int, user_id: str, now: float) -> dict[str, object]:
@@ -330,10 +331,6 @@ def _storable(app_id: int) -> int:
     if not 0 < app_id < 2**31:
         raise _unknown_app()
     return app_id
-
-
-def _rows(result: CursorResult[tuple[()]]) -> int:
-    return result.rowcount
 
 
 def _check_user_id(user_id: str) -> None:

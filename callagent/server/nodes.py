@@ -47,8 +47,7 @@ class Nodes:
 
     async def start(self) -> None:
         """Raises SQLAlchemyError, OSError."""
-        async with self._storage.write() as connection:
-            await nodes.beat(connection, self._node_id)
+        await self._storage.write(lambda connection: nodes.beat(connection, self._node_id))
         self._task = asyncio.create_task(self._run(), name="nodes")
 
     async def close(self) -> None:
@@ -58,8 +57,7 @@ class Nodes:
         self._task.cancel()
         await asyncio.wait({self._task})
         self._task = None
-        async with self._storage.write() as connection:
-            await nodes.remove(connection, self._node_id)
+        await self._storage.write(lambda connection: nodes.remove(connection, self._node_id))
 
     async def _run(self) -> None:
         while True:
@@ -73,9 +71,9 @@ class Nodes:
 
     async def _beat(self) -> list[str]:
         """Those that are dead."""
-        async with self._storage.write() as connection:
-            known = await nodes.beat(connection, self._node_id)
-            beats = await nodes.beats(connection)
+        known, beats = await self._storage.write(
+            lambda connection: (nodes.beat(connection, self._node_id), nodes.beats(connection))
+        )
         if not known:
             logger.warning("the other nodes took this one for dead")
             self._on_forgotten()

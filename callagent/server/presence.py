@@ -6,9 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Protocol
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callagent.protocol.enums import UserStatus
 from callagent.protocol.events import PresenceChange
@@ -70,8 +69,7 @@ class StoredPresence:
 
     async def users(self, app_id: int, user_ids: Iterable[str] | None) -> list[UserInfo]:
         wanted = None if user_ids is None else list(dict.fromkeys(user_ids))
-        async with self._storage.read() as connection:
-            known = await _read(connection, app_id, wanted)
+        known = await self._storage.read(lambda connection: _read(connection, app_id, wanted))
         if wanted is None:
             return list(known.values())
         return [known.get(user_id) or _unknown(user_id) for user_id in wanted]
@@ -106,23 +104,21 @@ class StoredPresence:
                 await self._bus.signal(session, change)
 
 
-async def _read(connection: AsyncConnection, app_id: int, wanted: list[str] | None) -> dict[str, UserInfo]:
+def _read(connection: Connection, app_id: int, wanted: list[str] | None) -> dict[str, UserInfo]:
     def those(table: type[UserRow | SessionRow | UserBusyRow]) -> list[ColumnElement[bool]]:
         named = [] if wanted is None else [table.user_id.in_(wanted)]
         return [table.app_id == app_id, *named]
 
-    users = await connection.execute(
+    users = connection.execute(
         select(UserRow.user_id, UserRow.nickname, UserRow.avatar, UserRow.last_status)
         .where(*those(UserRow))
         .order_by(UserRow.user_id)
     )
-    sessions = await connection.execute(
-        select(SessionRow.user_id, SessionRow.platform).where(*those(SessionRow))
-    )
+    sessions = connection.execute(select(SessionRow.user_id, SessionRow.platform).where(*those(SessionRow)))
     platforms: dict[str, set[str]] = {}
     for user_id, platform in sessions:
         platforms.setdefault(user_id, set()).add(platform)
-    busy = set(await connection.scalars(select(UserBusyRow.user_id).where(*those(UserBusyRow))))
+    busy = set(connection.scalars(select(UserBusyRow.user_id).where(*those(UserBusyRow))))
     return {
         user_id: UserInfo(
             user_id=user_id,

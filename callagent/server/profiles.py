@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import Connection, select, update
 
 from callagent.server.storage.engine import Storage
 from callagent.server.storage.tables import UserRow
@@ -82,16 +82,17 @@ class Profiles:
         columns: dict[str, Any] = {_OF_COLUMN[tag]: values[tag] for tag in values.keys() & _OF_COLUMN.keys()}
         others = {tag: value for tag, value in values.items() if tag not in _OF_COLUMN}
         ours = (UserRow.app_id == app_id, UserRow.user_id == user_id)
-        async with self._storage.write() as connection:
-            stored = (
-                await connection.execute(select(UserRow.profile).where(*ours).with_for_update())
-            ).first()
+
+        def work(connection: Connection) -> bool:
+            stored = connection.execute(select(UserRow.profile).where(*ours).with_for_update()).first()
             if stored is None:
                 return False
             changed = columns | ({"profile": stored.profile | others} if others else {})
             if changed:
-                await connection.execute(update(UserRow).where(*ours).values(changed))
-        return True
+                connection.execute(update(UserRow).where(*ours).values(changed))
+            return True
+
+        return await self._storage.write(work)
 
     async def read(
         self, app_id: int, user_ids: Sequence[str], tags: Sequence[str]
@@ -99,8 +100,7 @@ class Profiles:
         """What each account has of these tags; accounts that do not exist are missing."""
         columns = (UserRow.user_id, UserRow.nickname, UserRow.avatar, UserRow.profile)
         query = select(*columns).where(UserRow.app_id == app_id, UserRow.user_id.in_(user_ids))
-        async with self._storage.read() as connection:
-            rows = (await connection.execute(query)).all()
+        rows = await self._storage.read(lambda connection: connection.execute(query).all())
         found: dict[str, dict[str, Value]] = {}
         for user_id, nickname, avatar, profile in rows:
             values = profile | {NICK: nickname, IMAGE: avatar}

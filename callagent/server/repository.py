@@ -8,9 +8,8 @@ compare-and-set and raises `Conflict`, and the caller starts again from the load
 from collections import defaultdict
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import AnyEventData
@@ -23,8 +22,13 @@ from callagent.server.storage.calls import Versioned
 from callagent.server.storage.engine import Conflict, Storage
 from callagent.server.storage.event_log import Delivery, SessionKey
 from callagent.server.storage.sessions import NewSession, SessionEnd
-from callagent.server.storage.tables import UserRow
+from callagent.server.storage.tables import UserRow, table
 from callagent.server.storage.timers import Timer, TimerKey, TimerKind
+
+_USERS = table(UserRow).c
+_FACTS = select(_USERS.user_id, _USERS.nickname, _USERS.blocked).where(
+    _USERS.app_id == bindparam("app"), _USERS.user_id.in_(bindparam("users", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,116 +98,111 @@ class Repository:
 
     async def load(self, app_id: int, call_id: str) -> Versioned | None:
         """A live call; None when it is over or never was."""
-        async with self._storage.read() as connection:
-            return await calls.load(connection, app_id, call_id)
+        return await self._storage.read(lambda connection: calls.load(connection, app_id, call_id))
 
     async def in_room(self, app_id: int, room_id: int | str) -> list[str]:
         """The ids of the live calls in this room; 123 and "123" are two."""
-        async with self._storage.read() as connection:
-            return await calls.in_room(connection, app_id, room_id)
+        return await self._storage.read(lambda connection: calls.in_room(connection, app_id, room_id))
 
     async def load_of_user(self, app_id: int, user_id: str) -> UserCall:
-        async with self._storage.read() as connection:
-            busy = await calls.busy_with(connection, app_id, [user_id])
-            call = await calls.load(connection, app_id, busy[user_id]) if busy else None
-        return UserCall(user_id, call)
+        def work(connection: Connection) -> UserCall:
+            busy = calls.busy_with(connection, app_id, [user_id])
+            call = calls.load(connection, app_id, busy[user_id]) if busy else None
+            return UserCall(user_id, call)
+
+        return await self._storage.read(work)
 
     async def load_invite(self, app_id: int, users: list[str]) -> InviteFacts:
-        query = select(UserRow.user_id, UserRow.nickname, UserRow.blocked).where(
-            UserRow.app_id == app_id, UserRow.user_id.in_(users)
-        )
-        async with self._storage.read() as connection:
-            rows = (await connection.execute(query)).all()
-            busy = await calls.busy_with(connection, app_id, users)
-            connected = await sessions.connected_users(connection, app_id, users)
-        return InviteFacts(
-            known={row.user_id: row.nickname for row in rows},
-            busy=frozenset(busy),
-            blocked=frozenset(row.user_id for row in rows if row.blocked),
-            connected=connected,
-        )
+        def work(connection: Connection) -> InviteFacts:
+            rows = connection.execute(_FACTS, {"app": app_id, "users": users}).all()
+            return InviteFacts(
+                known={row.user_id: row.nickname for row in rows},
+                busy=frozenset(calls.busy_with(connection, app_id, users)),
+                blocked=frozenset(row.user_id for row in rows if row.blocked),
+                connected=sessions.connected_users(connection, app_id, users),
+            )
+
+        return await self._storage.read(work)
 
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
         try:
-            async with self._storage.write() as connection:
-                return await _apply(connection, changes, now)
+            return await self._storage.write(lambda connection: _apply(connection, changes, now))
         except IntegrityError as error:
             raise Conflict from error
 
 
-async def _apply(connection: AsyncConnection, changes: Changes, now: float) -> Committed:
+def _apply(connection: Connection, changes: Changes, now: float) -> Committed:
     app_id, step = changes.app_id, changes.step
-    await _check(connection, changes)
+    _check(connection, changes)
     presence: frozenset[str] = frozenset()
     if changes.opens is not None:
-        await _open_session(connection, changes.opens, now)
+        _open_session(connection, changes.opens, now)
         presence |= {changes.opens.user_id}
     deliveries: list[Delivery] = []
     due: list[Timer] = []
     cleared: list[TimerKey] = []
     if step is not None:
         before = changes.before.call if changes.before is not None else None
-        if not await calls.store(connection, changes.before, step.call):
+        if not calls.store(connection, changes.before, step.call):
             raise Conflict
-        presence |= await calls.change_busy(connection, before, step.call)
+        presence |= calls.change_busy(connection, before, step.call)
         if step.record is not None:
-            await calls.add_record(connection, step.record)
+            calls.add_record(connection, step.record)
         due, cleared = _ring_timers(before, step.call)
-        await timers.put(connection, due)
-        await timers.remove(connection, cleared)
+        timers.put(connection, due)
+        timers.remove(connection, cleared)
     events = (step.events if step is not None else ()) + changes.notices
     if events:
-        addressed = await _resolve(connection, app_id, events)
-        deliveries = await event_log.append(connection, app_id, addressed, now)
+        addressed = _resolve(connection, app_id, events)
+        deliveries = event_log.append(connection, app_id, addressed, now)
     told = False
     if changes.callbacks:
         rows = [(each.command.value, each.call_id, each.body) for each in changes.callbacks]
-        told = await callbacks.add(connection, app_id, rows, changes.acted, now)
+        told = callbacks.add(connection, app_id, rows, changes.acted, now)
     if changes.ends is not None:
-        await devices.left(connection, app_id, changes.ends.key.session_id, now)
-        if not await sessions.remove(connection, changes.ends):
+        devices.left(connection, app_id, changes.ends.key.session_id, now)
+        if not sessions.remove(connection, changes.ends):
             raise Conflict
         away = away_timer_key(changes.ends.key)
-        await timers.remove(connection, [away])
+        timers.remove(connection, [away])
         cleared = [*cleared, away]
         presence |= {changes.ends.user_id}
     return Committed(tuple(deliveries), tuple(due), tuple(cleared), presence, told)
 
 
-async def _check(connection: AsyncConnection, changes: Changes) -> None:
-    if changes.needs_session is not None:
-        key = SessionKey(changes.app_id, changes.needs_session)
-        if await sessions.load(connection, key) is None:
-            raise CallAgentError(ErrorCode.NOT_LOGGED_IN, "This session has ended; log in again")
+def _check(connection: Connection, changes: Changes) -> None:
+    needed = changes.needs_session
+    if needed is not None and not sessions.exists(connection, SessionKey(changes.app_id, needed)):
+        raise CallAgentError(ErrorCode.NOT_LOGGED_IN, "This session has ended; log in again")
     if changes.expects is not None:
         user_id = changes.expects.user_id
         # Other databases than SQLite have several writers: they meet at the user's row.
         lock = select(UserRow.user_id).where(UserRow.app_id == changes.app_id, UserRow.user_id == user_id)
-        await connection.execute(lock.with_for_update())
-        busy = await calls.busy_with(connection, changes.app_id, [user_id])
+        connection.execute(lock.with_for_update())
+        busy = calls.busy_with(connection, changes.app_id, [user_id])
         if busy.get(user_id) != changes.expects.call_id:
             raise Conflict
 
 
-async def _open_session(connection: AsyncConnection, new: NewSession, now: float) -> None:
+def _open_session(connection: Connection, new: NewSession, now: float) -> None:
     app_id = new.key.app_id
     ours = (UserRow.app_id == app_id, UserRow.user_id == new.user_id)
-    if (await connection.execute(select(UserRow.user_id).where(*ours))).first() is None:
-        await connection.execute(insert(UserRow).values(new_user(app_id, new.user_id, now)))
-    await connection.execute(update(UserRow).where(*ours).values(ever_logged_in=True))
-    await sessions.add(connection, new, now)
-    await devices.logged_in(connection, new, now)
+    if connection.execute(select(UserRow.user_id).where(*ours)).first() is None:
+        connection.execute(insert(UserRow).values(new_user(app_id, new.user_id, now)))
+    connection.execute(update(UserRow).where(*ours).values(ever_logged_in=True))
+    sessions.add(connection, new, now)
+    devices.logged_in(connection, new, now)
 
 
-async def _resolve(
-    connection: AsyncConnection, app_id: int, events: tuple[Addressed, ...]
+def _resolve(
+    connection: Connection, app_id: int, events: tuple[Addressed, ...]
 ) -> dict[str, list[AnyEventData]]:
     """The events of each session, in order."""
     users = {event.to.user_id for event in events if isinstance(event.to, ToUser)}
     sessions_of: dict[str, list[str]] = defaultdict(list)
     if users:
-        for user_id, session_id in await sessions.ids_of_users(connection, app_id, users):
+        for user_id, session_id in sessions.ids_of_users(connection, app_id, users):
             sessions_of[user_id].append(session_id)
     of_session: dict[str, list[AnyEventData]] = defaultdict(list)
     for event in events:

@@ -158,8 +158,7 @@ class CallService:
 
     async def health(self) -> HealthData:
         """Raises sqlalchemy.exc.SQLAlchemyError when the storage does not answer."""
-        async with self.storage.read() as connection:
-            total, connected = await session_rows.count(connection)
+        total, connected = await self.storage.read(session_rows.count)
         details: dict[str, Any] = {"sessions": total, "connected": connected}
         if self.nodes is not None:
             details |= {

@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from callagent.protocol.enums import UserStatus
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -101,24 +101,26 @@ class Sessions:
 
     async def restart(self) -> None:
         """After a stop or a crash: everybody is away from now on, and has the full time to resume."""
-        async with self._storage.write() as connection:
+
+        def work(connection: Connection) -> None:
             now = self._now()
-            left = await sessions.set_all_away(connection, now)
-            await timers.put(connection, [self._away_timer(key, now) for key in left])
+            left = sessions.set_all_away(connection, now)
+            timers.put(connection, [self._away_timer(key, now) for key in left])
+
+        await self._storage.write(work)
 
     async def take_over(self, node: str) -> None:
         """That node is dead: its sessions are away from now on."""
 
-        async def attempt() -> list[Timer]:
-            async with self._storage.write() as connection:
-                now = self._now()
-                left = await sessions.set_all_away(connection, now, node)
-                due = [self._away_timer(key, now) for key in left]
-                await timers.put(connection, due)
-                await nodes.remove(connection, node)
+        def work(connection: Connection) -> list[Timer]:
+            now = self._now()
+            left = sessions.set_all_away(connection, now, node)
+            due = [self._away_timer(key, now) for key in left]
+            timers.put(connection, due)
+            nodes.remove(connection, node)
             return due
 
-        due = await retried(attempt)
+        due = await retried(lambda: self._storage.write(work))
         self._timers.changed(due, ())
         logger.info("%d sessions of node %s are away", len(due), node)
 
@@ -144,8 +146,7 @@ class Sessions:
 
     async def events_after(self, key: SessionKey, seq: int) -> list[Event]:
         """The stored events of the session after `seq`, in order."""
-        async with self._storage.read() as connection:
-            return await event_log.read_after(connection, key, seq)
+        return await self._storage.read(lambda connection: event_log.read_after(connection, key, seq))
 
     def acknowledge(self, key: SessionKey, seq: int) -> None:
         """Events up to `seq` were handled; they are forgotten at the next `trim`."""
@@ -158,15 +159,14 @@ class Sessions:
         # In one order, lest two transactions each wait for a row the other has.
         order = sorted(acks, key=lambda key: (key.app_id, key.session_id))
 
-        async def attempt() -> None:
-            async with self._storage.write() as connection:
-                for key in order:
-                    await event_log.trim(connection, key, acks[key])
+        def work(connection: Connection) -> None:
+            for key in order:
+                event_log.trim(connection, key, acks[key])
 
         if not order:
             return
         try:
-            await retried(attempt)
+            await retried(lambda: self._storage.write(work))
         except BaseException:
             for key, seq in acks.items():
                 self.acknowledge(key, seq)
@@ -174,26 +174,23 @@ class Sessions:
 
     async def newest(self) -> dict[SessionKey, int]:
         """The sessions connected to this node, as the database knows, and each one's last event."""
-        async with self._storage.read() as connection:
-            return await sessions.newest_on(connection, self._node)
+        return await self._storage.read(lambda connection: sessions.newest_on(connection, self._node))
 
     async def lives(self, key: SessionKey) -> bool:
-        async with self._storage.read() as connection:
-            return await sessions.load(connection, key) is not None
+        return await self._storage.read(lambda connection: sessions.load(connection, key)) is not None
 
     async def away(self, login: Login) -> None:
         """The connection is gone; the session waits for its return."""
 
-        async def attempt() -> list[Timer]:
-            async with self._storage.write() as connection:
-                now = self._now()
-                if not await sessions.set_away(connection, login.key, login.connection, now):
-                    return []
-                timer = self._away_timer(login.key, now)
-                await timers.put(connection, [timer])
+        def work(connection: Connection) -> list[Timer]:
+            now = self._now()
+            if not sessions.set_away(connection, login.key, login.connection, now):
+                return []
+            timer = self._away_timer(login.key, now)
+            timers.put(connection, [timer])
             return [timer]
 
-        self._timers.changed(await retried(attempt), ())
+        self._timers.changed(await retried(lambda: self._storage.write(work)), ())
 
     async def logout(self, login: Login) -> None:
         """The user leaves on purpose; a call this session is in, too."""
@@ -226,8 +223,7 @@ class Sessions:
         code: ErrorCode = ErrorCode.NOT_LOGGED_IN,
     ) -> None:
         """End the user's sessions and their part in calls, and say why."""
-        async with self._storage.read() as connection:
-            present = await sessions.of_user(connection, app_id, user_id)
+        present = await self._storage.read(lambda connection: sessions.of_user(connection, app_id, user_id))
         for session in present:
             leaving = Hangup(user_id, session.key.session_id)
             await self.end(session.key, UserStatus.UNLOGINED, leaving)
@@ -235,9 +231,7 @@ class Sessions:
 
     async def end_blocked(self) -> None:
         """Of users who were blocked beside this service."""
-        async with self._storage.read() as connection:
-            blocked = await sessions.blocked_users(connection)
-        for app_id, user_id in blocked:
+        for app_id, user_id in await self._storage.read(sessions.blocked_users):
             await self.end_all(app_id, user_id, BLOCKED, ErrorCode.USER_BLOCKED)
 
     async def end(
@@ -256,8 +250,7 @@ class Sessions:
         """
 
         async def attempt() -> StoredSession | None:
-            async with self._storage.read() as reading:
-                stored = await sessions.load(reading, key)
+            stored = await self._storage.read(lambda connection: sessions.load(connection, key))
             now = self._now()
             if stored is None or (connection is not None and stored.connection != connection):
                 return None
@@ -294,8 +287,7 @@ class Sessions:
                 .join(UserRow, ours, isouter=True)
                 .where(AppRow.app_id == app_id)
             )
-            async with self._storage.read() as connection:
-                row = (await connection.execute(query)).first()
+            row = await self._storage.read(lambda connection: connection.execute(query).first())
         if row is None:
             raise CallAgentError(ErrorCode.UNKNOWN_APP, "There is no such app", "sdkAppId")
         return _App(row.secret, row.multi_device, bool(row.blocked))
@@ -304,13 +296,20 @@ class Sessions:
         """None when the session, or some of its events, are gone."""
         key = SessionKey(hello.sdk_app_id, resume.session_id)
         away = away_timer_key(key)
-        async with self._storage.write() as connection:
-            stored = await sessions.load(connection, key)
+
+        def work(connection: Connection) -> tuple[StoredSession, int] | None:
+            stored = sessions.load(connection, key)
             if stored is None or not _may_resume(stored, hello, resume):
                 return None
-            number = await sessions.reconnect(connection, key, address, self._node)
-            await timers.remove(connection, [away])
-            await event_log.trim(connection, key, resume.last_seq)
+            number = sessions.reconnect(connection, key, address, self._node)
+            timers.remove(connection, [away])
+            event_log.trim(connection, key, resume.last_seq)
+            return stored, number
+
+        found = await self._storage.write(work)
+        if found is None:
+            return None
+        stored, number = found
         self._timers.changed((), [away])
         logger.info("session %s of %s resumed", key.session_id, stored.user_id)
         return Login(
@@ -322,8 +321,7 @@ class Sessions:
 
     async def _open(self, hello: Hello, multi_device: bool, address: str) -> Login:
         app_id, user_id = hello.sdk_app_id, hello.user_id
-        async with self._storage.read() as connection:
-            older = await sessions.of_user(connection, app_id, user_id)
+        older = await self._storage.read(lambda connection: sessions.of_user(connection, app_id, user_id))
         for session in older:
             if session.device_id == hello.device_id:
                 await self.end(session.key, UserStatus.OFFLINE)

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Protocol
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from callagent.server.clock import Now
@@ -70,11 +71,13 @@ class StoredTimers:
         if self._shared:
             self._looking = asyncio.create_task(self._look(), name="overdue timers")
         else:
-            async with self._storage.write() as connection:
+
+            def work(connection: Connection) -> list[Timer]:
                 # The claims are those of the process that died here.
-                await timers.unclaim_all(connection)
-                stored = await timers.load_all(connection)
-            self.changed(stored, ())
+                timers.unclaim_all(connection)
+                return timers.load_all(connection)
+
+            self.changed(await self._storage.write(work), ())
         self._task = asyncio.create_task(self._run(fire), name="timers")
 
     def changed(self, due: Iterable[Timer], cleared: Iterable[TimerKey]) -> None:
@@ -100,8 +103,9 @@ class StoredTimers:
             await asyncio.sleep(LOOK_S)
             now = self._now()
             try:
-                async with self._storage.read() as connection:
-                    late = await timers.overdue(connection, now - LATE_S, now)
+                late = await self._storage.read(
+                    lambda connection, now=now: timers.overdue(connection, now - LATE_S, now)  # type: ignore[misc]
+                )
             except (OSError, SQLAlchemyError):
                 logger.exception("overdue timers cannot be read; once more in %.0f s", LOOK_S)
                 continue
@@ -130,13 +134,13 @@ class StoredTimers:
 
     async def _fire(self, timer: Timer, fire: Fire) -> None:
         try:
-            async with self._storage.write() as connection:
-                now = self._now()
-                if not await timers.claim(connection, timer, now, now + CLAIM_S):
-                    return
+            now = self._now()
+            if not await self._storage.write(
+                lambda connection: timers.claim(connection, timer, now, now + CLAIM_S)
+            ):
+                return
             await fire(timer)
-            async with self._storage.write() as connection:
-                await timers.remove_if_due(connection, timer)
+            await self._storage.write(lambda connection: timers.remove_if_due(connection, timer))
         except Exception:
             # The claim stands until then. One timer's failure must not stop the others.
             logger.exception(

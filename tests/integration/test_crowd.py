@@ -40,15 +40,12 @@ logger = logging.getLogger(__name__)
 
 async def settled(rig: Rig) -> bool:
     """Nobody is in a call or busy, and nothing is waited for."""
-    async with rig.service.storage.read() as connection:
-        for query in (
-            select(func.count()).select_from(CallRow),
-            select(func.count()).select_from(UserBusyRow),
-            select(func.count()).select_from(TimerRow).where(TimerRow.kind == "ring"),
-        ):
-            if await connection.scalar(query):
-                return False
-    return True
+    left = (
+        select(func.count()).select_from(CallRow),
+        select(func.count()).select_from(UserBusyRow),
+        select(func.count()).select_from(TimerRow).where(TimerRow.kind == "ring"),
+    )
+    return not await rig.service.storage.read(lambda c: sum(c.scalar(query) or 0 for query in left))
 
 
 @pytest.mark.timeout(240)
@@ -69,9 +66,10 @@ async def test_a_crowd(backing: Backing) -> None:
 
 
 async def check(rig: Rig, crowd: Crowd) -> None:
-    async with rig.service.storage.read() as connection:
-        records = {row.call_id: row for row in await connection.execute(select(CallRecordRow))}
-        members = (await connection.execute(select(CallMemberRow))).all()
+    rows, members = await rig.service.storage.read(
+        lambda c: (c.execute(select(CallRecordRow)).all(), c.execute(select(CallMemberRow)).all())
+    )
+    records = {row.call_id: row for row in rows}
     assert crowd.started <= set(records), "a call left no record"
     assert len(records) > 100
 

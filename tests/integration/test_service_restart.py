@@ -115,8 +115,8 @@ async def test_a_timer_that_was_being_fired_fires(site: Site) -> None:
     anna, _, _ = await ringing(site)
     site.die()
     service = await site.open()
-    async with service.storage.write() as connection:
-        await connection.execute(update(TimerRow).values(claimed_until=site.now.at + 1000))
+    claim = update(TimerRow).values(claimed_until=site.now.at + 1000)
+    await service.storage.write(lambda connection: connection.execute(claim))
     await service.close()
     rig = await site.start()
     anna = await site.resume(rig, anna, "anna")

@@ -162,8 +162,7 @@ async def _address_of(handle: ServeHandle, user_id: str) -> str:
             hello = {"protocol": 1, "sdkAppId": DEFAULT_APP_ID, "userId": user_id, "userSig": sig}
             await channel.send_json({"type": "hello", "id": 1, "deviceId": "d1", **hello})
             assert (await channel.receive_json(timeout=20))["code"] == 0
-        async with handle.service.storage.read() as connection:
-            (device,) = await devices.listed(connection, DEFAULT_APP_ID, 0, 10)
+        (device,) = await handle.service.storage.read(lambda c: devices.listed(c, DEFAULT_APP_ID, 0, 10))
     return device.address
 
 

@@ -151,11 +151,9 @@ async def test_a_log_is_bounded(rig: Rig) -> None:
     async with rig.login("anna") as anna, rig.login("bea") as bea:
         started = await anna.ok("calls", userIdList=["bea"], mediaType=2)
         await bea.ok("accept", callId=started["callId"])
-        async with rig.service.storage.write() as transaction:
-            events = [OnUserLeave(call_id=started["callId"], user_id="x", reason=CallEndReason.HANGUP)] * (
-                MAX_EVENTS + 50
-            )
-            await event_log.append(transaction, DEFAULT_APP_ID, {bea.session_id: events}, 0.0)
+        leaving = OnUserLeave(call_id=started["callId"], user_id="x", reason=CallEndReason.HANGUP)
+        many = {bea.session_id: [leaving] * (MAX_EVENTS + 50)}
+        await rig.service.storage.write(lambda c: event_log.append(c, DEFAULT_APP_ID, many, 0.0))
         key = SessionKey(DEFAULT_APP_ID, bea.session_id)
         assert len(await rig.service.sessions.events_after(key, 0)) == MAX_EVENTS
 

@@ -85,9 +85,9 @@ class CallbackDelivery:
     async def _send_due(self, http: aiohttp.ClientSession, sending: asyncio.TaskGroup) -> float:
         """Begin to send what is due; until when nothing will be, in seconds."""
         while not self._closing:
-            async with self._storage.read() as connection:
-                found = await rows.due(connection, self._now(), AT_ONCE)
-                soonest = await rows.next_due_at(connection)
+            found, soonest = await self._storage.read(
+                lambda connection: (rows.due(connection, self._now(), AT_ONCE), rows.next_due_at(connection))
+            )
             begun = 0
             for pending in found:
                 await self._free.acquire()
@@ -103,8 +103,9 @@ class CallbackDelivery:
 
     async def _claimed(self, pending: Pending) -> bool:
         now = self._now()
-        async with self._storage.write() as connection:
-            return await rows.claim(connection, pending, now, now + CLAIM_S)
+        return await self._storage.write(
+            lambda connection: rows.claim(connection, pending, now, now + CLAIM_S)
+        )
 
     async def _send(self, http: aiohttp.ClientSession, pending: Pending) -> None:
         try:
@@ -113,8 +114,7 @@ class CallbackDelivery:
             except Refused as error:
                 await self._failed(pending, str(error))
             else:
-                async with self._storage.write() as connection:
-                    await rows.taken(connection, pending)
+                await self._storage.write(lambda connection: rows.taken(connection, pending))
         except Exception:
             # The claim ends by itself: it is tried again.
             logger.exception("callback %s of call %s", pending.command, pending.call_id)
@@ -124,8 +124,7 @@ class CallbackDelivery:
 
     async def _attempt(self, http: aiohttp.ClientSession, pending: Pending) -> None:
         """Raises Refused."""
-        async with self._storage.read() as connection:
-            config = await rows.config(connection, pending.app_id)
+        config = await self._storage.read(lambda connection: rows.config(connection, pending.app_id))
         if config is None:
             raise Refused("no callback address is configured any more")
         try:
@@ -144,8 +143,9 @@ class CallbackDelivery:
     async def _failed(self, pending: Pending, reason: str) -> None:
         now = self._now()
         wait_s, dead = next_wait(pending.attempts, now - (pending.first_failed_at or now))
-        async with self._storage.write() as connection:
-            await rows.failed(connection, pending, reason, now, now + wait_s, dead=dead)
+        await self._storage.write(
+            lambda connection: rows.failed(connection, pending, reason, now, now + wait_s, dead=dead)
+        )
         if dead and pending.attempts == len(RETRIES_S):
             logger.warning(
                 "callback %s of call %s was not taken: %s", pending.command, pending.call_id, reason

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A user's own view of the call records."""
 
-from sqlalchemy import select
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
 
 from callagent.protocol.enums import CallResult, MediaType, RecentCallResult
 from callagent.protocol.replies import HistoryData, HistoryEntry
@@ -34,14 +37,18 @@ async def history_of(
     )
     if before is not None:
         own = own.where(CallMemberRow.began_at < before)
-    async with storage.read() as connection:
-        rows = (await connection.execute(own)).all()
+
+    def work(connection: Connection) -> tuple[Sequence[Any], dict[str, list[str]]]:
+        rows = connection.execute(own).all()
         members = select(CallMemberRow.call_id, CallMemberRow.user_id).where(
             CallMemberRow.app_id == app_id, CallMemberRow.call_id.in_([row.call_id for row in rows])
         )
         invited: dict[str, list[str]] = {}
-        for call_id, member in await connection.execute(members.order_by(CallMemberRow.position)):
+        for call_id, member in connection.execute(members.order_by(CallMemberRow.position)):
             invited.setdefault(call_id, []).append(member)
+        return rows, invited
+
+    rows, invited = await storage.read(work)
     return HistoryData(
         calls=[
             HistoryEntry(

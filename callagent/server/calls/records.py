@@ -2,11 +2,11 @@
 """The records of calls that are over, for the app's back end."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from callagent.protocol.enums import CallEndReason, CallResult, MediaType
 from callagent.server.calls.model import CallRecord, MemberRecord, MemberStatus
@@ -47,11 +47,14 @@ async def records_of(storage: Storage, app_id: int, wanted: RecordFilter) -> Fou
         .offset(wanted.skip)
         .limit(wanted.limit)
     )
-    async with storage.read() as connection:
-        count = select(func.count()).select_from(CallRecordRow).where(*where)
-        total = (await connection.execute(count)).scalar_one()
-        rows = (await connection.execute(page)).all()
-        members = await _members(connection, app_id, [row.call_id for row in rows])
+    count = select(func.count()).select_from(CallRecordRow).where(*where)
+
+    def work(connection: Connection) -> tuple[int, Sequence[Any], dict[str, list[MemberRecord]]]:
+        rows = connection.execute(page).all()
+        members = _members(connection, app_id, [row.call_id for row in rows])
+        return connection.execute(count).scalar_one(), rows, members
+
+    total, rows, members = await storage.read(work)
     return Found(
         total,
         [
@@ -100,16 +103,14 @@ def conditions(app_id: int, wanted: RecordFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-async def _members(
-    connection: AsyncConnection, app_id: int, call_ids: list[str]
-) -> dict[str, list[MemberRecord]]:
+def _members(connection: Connection, app_id: int, call_ids: list[str]) -> dict[str, list[MemberRecord]]:
     query = (
         select(CallMemberRow)
         .where(CallMemberRow.app_id == app_id, CallMemberRow.call_id.in_(call_ids))
         .order_by(CallMemberRow.position)
     )
     found: dict[str, list[MemberRecord]] = {}
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         found.setdefault(row.call_id, []).append(
             MemberRecord(
                 user_id=row.user_id,

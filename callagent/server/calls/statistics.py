@@ -5,8 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Integer, cast, func, literal, select, union_all
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Integer, cast, func, literal, select, union_all
 
 from callagent.protocol.enums import CallResult
 from callagent.server.calls.records import RecordFilter, conditions
@@ -46,27 +45,28 @@ class Statistics:
 
 async def statistics(storage: Storage, app_id: int, wanted: RecordFilter, utc_offset_s: int) -> Statistics:
     """Of the records that fit the filter; days begin `utc_offset_s` before midnight in Greenwich."""
+    return await storage.read(lambda connection: _statistics(connection, app_id, wanted, utc_offset_s))
+
+
+def _statistics(connection: Connection, app_id: int, wanted: RecordFilter, utc_offset_s: int) -> Statistics:
     where = conditions(app_id, wanted)
-    async with storage.read() as connection:
-        results, days = await _days(connection, where, utc_offset_s)
-        return Statistics(
-            calls=sum(results.values()),
-            answered=sum(day.answered for day in days),
-            total_s=sum(day.total_s for day in days),
-            longest_s=await connection.scalar(select(func.max(CallRecordRow.total_s)).where(*where)) or 0.0,
-            users=await _users(connection, where),
-            most_at_once=await _most_at_once(connection, where),
-            results=dict(results),
-            days=days,
-            live=await connection.scalar(
-                select(func.count()).select_from(CallRow).where(CallRow.app_id == app_id)
-            )
-            or 0,
-        )
+    results, days = _days(connection, where, utc_offset_s)
+    live = select(func.count()).select_from(CallRow).where(CallRow.app_id == app_id)
+    return Statistics(
+        calls=sum(results.values()),
+        answered=sum(day.answered for day in days),
+        total_s=sum(day.total_s for day in days),
+        longest_s=connection.scalar(select(func.max(CallRecordRow.total_s)).where(*where)) or 0.0,
+        users=_users(connection, where),
+        most_at_once=_most_at_once(connection, where),
+        results=dict(results),
+        days=days,
+        live=connection.scalar(live) or 0,
+    )
 
 
-async def _days(
-    connection: AsyncConnection, where: Sequence[ColumnElement[bool]], utc_offset_s: int
+def _days(
+    connection: Connection, where: Sequence[ColumnElement[bool]], utc_offset_s: int
 ) -> tuple[Counter[CallResult], tuple[Day, ...]]:
     day = cast(func.floor((CallRecordRow.began_at + utc_offset_s) / DAY_S), Integer)
     query = (
@@ -83,7 +83,7 @@ async def _days(
     )
     results: Counter[CallResult] = Counter()
     days: dict[int, Day] = {}
-    for row in await connection.execute(query):
+    for row in connection.execute(query):
         results[CallResult(row.result)] += row.calls
         so_far = days.get(row.day, Day(float(row.day * DAY_S - utc_offset_s), 0, 0, 0.0))
         days[row.day] = Day(
@@ -95,7 +95,7 @@ async def _days(
     return results, tuple(days.values())
 
 
-async def _users(connection: AsyncConnection, where: Sequence[ColumnElement[bool]]) -> int:
+def _users(connection: Connection, where: Sequence[ColumnElement[bool]]) -> int:
     of_call = (CallMemberRow.app_id == CallRecordRow.app_id) & (
         CallMemberRow.call_id == CallRecordRow.call_id
     )
@@ -104,10 +104,10 @@ async def _users(connection: AsyncConnection, where: Sequence[ColumnElement[bool
         .join(CallRecordRow, of_call)
         .where(CallMemberRow.accepted_at.is_not(None), *where)
     )
-    return await connection.scalar(query) or 0
+    return connection.scalar(query) or 0
 
 
-async def _most_at_once(connection: AsyncConnection, where: Sequence[ColumnElement[bool]]) -> int:
+def _most_at_once(connection: Connection, where: Sequence[ColumnElement[bool]]) -> int:
     """A running sum over beginnings and ends; a call that ends as another begins is not beside it."""
     answered = (CallRecordRow.accepted_at.is_not(None), *where)
     turns = union_all(
@@ -117,4 +117,4 @@ async def _most_at_once(connection: AsyncConnection, where: Sequence[ColumnEleme
     running = select(
         func.sum(turns.c.change).over(order_by=(turns.c.at, turns.c.change), rows=(None, 0)).label("running")
     ).subquery()
-    return await connection.scalar(select(func.max(running.c.running))) or 0
+    return connection.scalar(select(func.max(running.c.running))) or 0

@@ -60,15 +60,16 @@ router = APIRouter(prefix="/v4/call_config", route_class=ConfigRoute, tags=["cal
 async def set_callback(request: Request, app_id: Admin, body: SetCallback) -> Envelope:
     """One of each app: a later one takes the place of the earlier."""
     commands = tuple(dict.fromkeys(command.value for command in body.callback_command_list))
-    async with service_of(request).storage.write() as connection:
-        await callbacks.set_config(connection, app_id, CallbackConfig(body.url, commands))
+    config = CallbackConfig(body.url, commands)
+    await service_of(request).storage.write(
+        lambda connection: callbacks.set_config(connection, app_id, config)
+    )
     return Envelope()
 
 
 @router.post("/get_callback", dependencies=[Depends(limited())])
 async def get_callback(request: Request, app_id: Admin, _: Nothing) -> CallbackReply:
-    async with service_of(request).storage.read() as connection:
-        config = await callbacks.config(connection, app_id)
+    config = await service_of(request).storage.read(lambda connection: callbacks.config(connection, app_id))
     if config is None:
         raise RestError(RestCode.NO_CONFIG, "No callback is configured: set_callback first")
     response = CallbackResponse(url=config.url, callback_command_list=list(config.commands))
@@ -78,8 +79,7 @@ async def get_callback(request: Request, app_id: Admin, _: Nothing) -> CallbackR
 @router.post("/delete_callback", dependencies=[Depends(limited())])
 async def delete_callback(request: Request, app_id: Admin, _: Nothing) -> Envelope:
     """What was not taken yet stays until there is a callback again, or a day has passed."""
-    async with service_of(request).storage.write() as connection:
-        await callbacks.set_config(connection, app_id, None)
+    await service_of(request).storage.write(lambda connection: callbacks.set_config(connection, app_id, None))
     return Envelope()
 
 
@@ -87,7 +87,8 @@ async def delete_callback(request: Request, app_id: Admin, _: Nothing) -> Envelo
 async def redeliver_callback(request: Request, app_id: Admin, _: Nothing) -> RedeliverReply:
     """Ours: try all that was given up, or is tried seldom only, at once and from the beginning."""
     service = service_of(request)
-    async with service.storage.write() as connection:
-        count = await callbacks.redeliver(connection, app_id, service.now())
+    count = await service.storage.write(
+        lambda connection: callbacks.redeliver(connection, app_id, service.now())
+    )
     service.callbacks.wake()
     return RedeliverReply(response=RedeliverResponse(total_num=count))

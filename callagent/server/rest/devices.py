@@ -59,9 +59,12 @@ router = APIRouter(prefix="/v4/device_http_srv", route_class=DeviceRoute, tags=[
 @router.post("/get_devices", dependencies=[Depends(limited(PER_S))])
 async def get_devices(request: Request, app_id: Admin, body: GetDevices) -> DevicesReply:
     skip = (body.page - 1) * body.number_per_page
-    async with service_of(request).storage.read() as connection:
-        total = await devices.count(connection, app_id)
-        found = await devices.listed(connection, app_id, skip, body.number_per_page)
+    total, found = await service_of(request).storage.read(
+        lambda connection: (
+            devices.count(connection, app_id),
+            devices.listed(connection, app_id, skip, body.number_per_page),
+        )
+    )
     return DevicesReply(
         response=DevicesResponse(
             total_num=total,

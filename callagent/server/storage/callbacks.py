@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, func, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from callagent.server.storage.tables import CallbackConfigRow, CallbackRow, SessionRow
+from callagent.server.storage.tables import CallbackConfigRow, CallbackRow, SessionRow, table
+
+_CONFIGS = table(CallbackConfigRow).c
+_CONFIG = select(_CONFIGS.url, _CONFIGS.commands).where(_CONFIGS.app_id == bindparam("app"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,43 +45,40 @@ class Pending:
     due_at: float
 
 
-async def config(connection: AsyncConnection, app_id: int) -> CallbackConfig | None:
-    query = select(CallbackConfigRow.url, CallbackConfigRow.commands).where(
-        CallbackConfigRow.app_id == app_id
-    )
-    row = (await connection.execute(query)).first()
+def config(connection: Connection, app_id: int) -> CallbackConfig | None:
+    row = connection.execute(_CONFIG, {"app": app_id}).first()
     return CallbackConfig(row.url, tuple(row.commands)) if row is not None else None
 
 
-async def set_config(connection: AsyncConnection, app_id: int, wanted: CallbackConfig | None) -> bool:
+def set_config(connection: Connection, app_id: int, wanted: CallbackConfig | None) -> bool:
     """Whether there was one before; None removes it."""
     gone = delete(CallbackConfigRow).where(CallbackConfigRow.app_id == app_id)
-    existed = (await connection.execute(gone)).rowcount == 1
+    existed = connection.execute(gone).rowcount == 1
     if wanted is not None:
         values = {"app_id": app_id, "url": wanted.url, "commands": list(wanted.commands)}
-        await connection.execute(insert(CallbackConfigRow).values(values))
+        connection.execute(insert(CallbackConfigRow).values(values))
     return existed
 
 
-async def add(
-    connection: AsyncConnection,
+def add(
+    connection: Connection,
     app_id: int,
     told: Sequence[tuple[str, str, dict[str, Any]]],
     session_id: str | None,
     now: float,
 ) -> bool:
     """Store those (command, call id, body) that the app wants; whether there were any."""
-    wanted = await config(connection, app_id)
+    wanted = config(connection, app_id)
     if wanted is None:
         return False
     rows = [each for each in told if each[0] in wanted.commands]
     if not rows:
         return False
-    origin = await _origin(connection, app_id, session_id)
+    origin = _origin(connection, app_id, session_id)
     last = select(func.max(CallbackRow.seq)).where(CallbackRow.app_id == app_id)
-    first = ((await connection.execute(last)).scalar_one_or_none() or 0) + 1
+    first = (connection.execute(last).scalar_one_or_none() or 0) + 1
     for seq, (command, call_id, body) in enumerate(rows, first):
-        await connection.execute(
+        connection.execute(
             insert(CallbackRow).values(
                 app_id=app_id,
                 event_id=secrets.token_hex(16),
@@ -100,7 +99,7 @@ async def add(
     return True
 
 
-async def due(connection: AsyncConnection, now: float, limit: int) -> list[Pending]:
+def due(connection: Connection, now: float, limit: int) -> list[Pending]:
     """Those to be tried now, the oldest first: of each call the first one that is not dead."""
     query = (
         select(CallbackRow)
@@ -124,32 +123,32 @@ async def due(connection: AsyncConnection, now: float, limit: int) -> list[Pendi
             first_failed_at=row.first_failed_at,
             due_at=row.due_at,
         )
-        for row in await connection.execute(query)
+        for row in connection.execute(query)
     ]
 
 
-async def next_due_at(connection: AsyncConnection) -> float | None:
+def next_due_at(connection: Connection) -> float | None:
     """When something may be tried; a claim counts until it ends."""
     free_at = case(
         (CallbackRow.claimed_until > CallbackRow.due_at, CallbackRow.claimed_until), else_=CallbackRow.due_at
     )
-    soonest: float | None = await connection.scalar(select(func.min(free_at)).where(_in_turn()))
+    soonest: float | None = connection.scalar(select(func.min(free_at)).where(_in_turn()))
     return soonest
 
 
-async def claim(connection: AsyncConnection, pending: Pending, now: float, until: float) -> bool:
+def claim(connection: Connection, pending: Pending, now: float, until: float) -> bool:
     """The compare-and-set that lets exactly one node try it."""
     free = or_(CallbackRow.claimed_until.is_(None), CallbackRow.claimed_until <= now)
     change = update(CallbackRow).where(*_is(pending), free).values(claimed_until=until)
-    return (await connection.execute(change)).rowcount == 1
+    return connection.execute(change).rowcount == 1
 
 
-async def taken(connection: AsyncConnection, pending: Pending) -> None:
-    await connection.execute(delete(CallbackRow).where(*_is(pending)))
+def taken(connection: Connection, pending: Pending) -> None:
+    connection.execute(delete(CallbackRow).where(*_is(pending)))
 
 
-async def failed(
-    connection: AsyncConnection, pending: Pending, error: str, now: float, due_at: float, *, dead: bool
+def failed(
+    connection: Connection, pending: Pending, error: str, now: float, due_at: float, *, dead: bool
 ) -> None:
     values = {
         "attempts": pending.attempts + 1,
@@ -159,17 +158,17 @@ async def failed(
         "dead": dead,
         "last_error": error[:500],
     }
-    await connection.execute(update(CallbackRow).where(*_is(pending)).values(values))
+    connection.execute(update(CallbackRow).where(*_is(pending)).values(values))
 
 
-async def redeliver(connection: AsyncConnection, app_id: int, now: float) -> int:
+def redeliver(connection: Connection, app_id: int, now: float) -> int:
     """Try all dead ones of the app anew; how many there were."""
     change = (
         update(CallbackRow)
         .where(CallbackRow.app_id == app_id, CallbackRow.dead.is_(True))
         .values(dead=False, attempts=0, due_at=now, claimed_until=None, first_failed_at=None)
     )
-    return (await connection.execute(change)).rowcount
+    return connection.execute(change).rowcount
 
 
 def _is(pending: Pending) -> tuple[ColumnElement[bool], ...]:
@@ -192,12 +191,12 @@ def _in_turn() -> ColumnElement[bool]:
     return or_(CallbackRow.dead.is_(True), CallbackRow.seq == earliest)
 
 
-async def _origin(connection: AsyncConnection, app_id: int, session_id: str | None) -> Origin:
+def _origin(connection: Connection, app_id: int, session_id: str | None) -> Origin:
     if session_id is None:
         return Origin()
     ours: tuple[ColumnElement[bool], ...] = (
         SessionRow.app_id == app_id,
         SessionRow.session_id == session_id,
     )
-    row = (await connection.execute(select(SessionRow.address, SessionRow.platform).where(*ours))).first()
+    row = connection.execute(select(SessionRow.address, SessionRow.platform).where(*ours)).first()
     return Origin(row.address, row.platform) if row is not None else Origin()

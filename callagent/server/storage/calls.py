@@ -5,11 +5,26 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from callagent.server.calls.model import Call, CallRecord
-from callagent.server.storage.tables import CallMemberRow, CallRecordRow, CallRow, UserBusyRow
+from callagent.server.storage.tables import CallMemberRow, CallRecordRow, CallRow, UserBusyRow, table
+
+_CALLS, _BUSY = table(CallRow).c, table(UserBusyRow).c
+_THIS = (_CALLS.app_id == bindparam("app"), _CALLS.call_id == bindparam("call"))
+_SAME = (*_THIS, _CALLS.version == bindparam("known"))
+_LOAD = select(_CALLS.state, _CALLS.version).where(*_THIS)
+_IN_ROOM = select(_CALLS.call_id).where(
+    _CALLS.app_id == bindparam("app"), _CALLS.room_id == bindparam("room")
+)
+_BEGIN = insert(table(CallRow))
+_CHANGE = update(table(CallRow)).where(*_SAME).values(version=bindparam("next"), state=bindparam("now"))
+_END = delete(table(CallRow)).where(*_SAME)
+_OF_USERS = (_BUSY.app_id == bindparam("app"), _BUSY.user_id.in_(bindparam("users", expanding=True)))
+_BUSY_WITH = select(_BUSY.user_id, _BUSY.call_id).where(*_OF_USERS)
+_TAKE = insert(table(UserBusyRow))
+_FREE = delete(table(UserBusyRow)).where(*_OF_USERS, _BUSY.call_id == bindparam("call"))
+_RECORD, _MEMBERS = insert(table(CallRecordRow)), insert(table(CallMemberRow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +33,18 @@ class Versioned:
     version: int
 
 
-async def load(connection: AsyncConnection, app_id: int, call_id: str) -> Versioned | None:
-    query = select(CallRow.state, CallRow.version).where(CallRow.app_id == app_id, CallRow.call_id == call_id)
-    row = (await connection.execute(query)).first()
+def load(connection: Connection, app_id: int, call_id: str) -> Versioned | None:
+    row = connection.execute(_LOAD, {"app": app_id, "call": call_id}).first()
     return Versioned(Call.model_validate(row.state), row.version) if row is not None else None
 
 
-async def in_room(connection: AsyncConnection, app_id: int, room_id: int | str) -> list[str]:
+def in_room(connection: Connection, app_id: int, room_id: int | str) -> list[str]:
     """The ids of the live calls in this room."""
-    room = json.dumps(room_id)
-    query = select(CallRow.call_id).where(CallRow.app_id == app_id, CallRow.room_id == room)
-    return list((await connection.execute(query)).scalars())
+    return list(connection.execute(_IN_ROOM, {"app": app_id, "room": json.dumps(room_id)}).scalars())
 
 
-async def store(connection: AsyncConnection, before: Versioned | None, call: Call) -> bool:
+def store(connection: Connection, before: Versioned | None, call: Call) -> bool:
     """Compare-and-set of the version; the row of a call that is over goes."""
-    state = call.model_dump(mode="json")
     if before is None:
         if not call.over:
             row = {
@@ -41,26 +52,24 @@ async def store(connection: AsyncConnection, before: Versioned | None, call: Cal
                 "call_id": call.call_id,
                 "room_id": json.dumps(call.room_id),
                 "version": 1,
-                "state": state,
+                "state": call.model_dump(mode="json"),
             }
-            await connection.execute(insert(CallRow).values(row))
+            connection.execute(_BEGIN, row)
         return True
-    same = (CallRow.app_id == call.app_id, CallRow.call_id == call.call_id, CallRow.version == before.version)
+    same = {"app": call.app_id, "call": call.call_id, "known": before.version}
     if call.over:
-        return (await connection.execute(delete(CallRow).where(*same))).rowcount == 1
-    change = update(CallRow).where(*same).values(version=before.version + 1, state=state)
-    return (await connection.execute(change)).rowcount == 1
+        return connection.execute(_END, same).rowcount == 1
+    change = same | {"next": before.version + 1, "now": call.model_dump(mode="json")}
+    return connection.execute(_CHANGE, change).rowcount == 1
 
 
-async def busy_with(connection: AsyncConnection, app_id: int, user_ids: Iterable[str]) -> dict[str, str]:
+def busy_with(connection: Connection, app_id: int, user_ids: Iterable[str]) -> dict[str, str]:
     """The call each of the users is in, for those who are in one."""
-    query = select(UserBusyRow.user_id, UserBusyRow.call_id).where(
-        UserBusyRow.app_id == app_id, UserBusyRow.user_id.in_(list(user_ids))
-    )
-    return {row.user_id: row.call_id for row in await connection.execute(query)}
+    rows = connection.execute(_BUSY_WITH, {"app": app_id, "users": list(user_ids)})
+    return {row.user_id: row.call_id for row in rows}
 
 
-async def change_busy(connection: AsyncConnection, before: Call | None, after: Call) -> frozenset[str]:
+def change_busy(connection: Connection, before: Call | None, after: Call) -> frozenset[str]:
     """Take and free the users of the call; returns those it changed.
 
     Raises IntegrityError when another call has one of them.
@@ -68,24 +77,20 @@ async def change_busy(connection: AsyncConnection, before: Call | None, after: C
     was = before.busy_users() if before is not None else frozenset[str]()
     now = after.busy_users()
     if was - now:
-        free = delete(UserBusyRow).where(
-            UserBusyRow.app_id == after.app_id,
-            UserBusyRow.user_id.in_(sorted(was - now)),
-            UserBusyRow.call_id == after.call_id,
-        )
-        await connection.execute(free)
+        gone = {"app": after.app_id, "users": sorted(was - now), "call": after.call_id}
+        connection.execute(_FREE, gone)
     if now - was:
         rows = [
             {"app_id": after.app_id, "user_id": user_id, "call_id": after.call_id}
             for user_id in sorted(now - was)
         ]
-        await connection.execute(insert(UserBusyRow), rows)
+        connection.execute(_TAKE, rows)
     return was ^ now
 
 
-async def add_record(connection: AsyncConnection, record: CallRecord) -> None:
+def add_record(connection: Connection, record: CallRecord) -> None:
     values = record.model_dump(mode="json", exclude={"members", "room_id"})
-    await connection.execute(insert(CallRecordRow).values(values | {"room_id": json.dumps(record.room_id)}))
+    connection.execute(_RECORD, values | {"room_id": json.dumps(record.room_id)})
     rows = [
         member.model_dump(mode="json")
         | {
@@ -96,4 +101,4 @@ async def add_record(connection: AsyncConnection, record: CallRecord) -> None:
         }
         for position, member in enumerate(record.members)
     ]
-    await connection.execute(insert(CallMemberRow), rows)
+    connection.execute(_MEMBERS, rows)

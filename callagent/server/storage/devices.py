@@ -3,8 +3,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, func, insert, select, update
 
 from callagent.server.storage.sessions import NewSession
 from callagent.server.storage.tables import DeviceRow, SessionRow
@@ -26,7 +25,7 @@ class KnownDevice:
     """It has a session."""
 
 
-async def listed(connection: AsyncConnection, app_id: int, skip: int, limit: int) -> list[KnownDevice]:
+def listed(connection: Connection, app_id: int, skip: int, limit: int) -> list[KnownDevice]:
     """By user and device."""
     ours = (
         (SessionRow.app_id == DeviceRow.app_id)
@@ -51,15 +50,15 @@ async def listed(connection: AsyncConnection, app_id: int, skip: int, limit: int
         .offset(skip)
         .limit(limit)
     )
-    return [KnownDevice(*row) for row in await connection.execute(query)]
+    return [KnownDevice(*row) for row in connection.execute(query)]
 
 
-async def count(connection: AsyncConnection, app_id: int) -> int:
+def count(connection: Connection, app_id: int) -> int:
     query = select(func.count()).select_from(DeviceRow).where(DeviceRow.app_id == app_id)
-    return await connection.scalar(query) or 0
+    return connection.scalar(query) or 0
 
 
-async def logged_in(connection: AsyncConnection, new: NewSession, now: float) -> None:
+def logged_in(connection: Connection, new: NewSession, now: float) -> None:
     """Note what it says of itself. Raises IntegrityError when it logs in twice at once."""
     said = {
         "platform": new.platform,
@@ -69,25 +68,25 @@ async def logged_in(connection: AsyncConnection, new: NewSession, now: float) ->
         "last_seen_at": now,
     }
     change = update(DeviceRow).where(*_is(new.key.app_id, new.user_id, new.device_id)).values(said)
-    if (await connection.execute(change)).rowcount == 0:
+    if connection.execute(change).rowcount == 0:
         row = {
             "app_id": new.key.app_id,
             "user_id": new.user_id,
             "device_id": new.device_id,
             "first_seen_at": now,
         }
-        await connection.execute(insert(DeviceRow).values(row | said))
+        connection.execute(insert(DeviceRow).values(row | said))
 
 
-async def left(connection: AsyncConnection, app_id: int, session_id: str, now: float) -> None:
+def left(connection: Connection, app_id: int, session_id: str, now: float) -> None:
     """Its session, which is still there, ends."""
     ours = select(SessionRow.user_id, SessionRow.device_id).where(
         SessionRow.app_id == app_id, SessionRow.session_id == session_id
     )
-    row = (await connection.execute(ours)).first()
+    row = connection.execute(ours).first()
     if row is not None:
         of_device = _is(app_id, row.user_id, row.device_id)
-        await connection.execute(update(DeviceRow).where(*of_device).values(last_seen_at=now))
+        connection.execute(update(DeviceRow).where(*of_device).values(last_seen_at=now))
 
 
 def _is(app_id: int, user_id: str, device_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -4,12 +4,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from callagent.protocol.enums import UserStatus
 from callagent.server.storage.event_log import SessionKey
-from callagent.server.storage.tables import SessionRow, UserRow
+from callagent.server.storage.tables import SessionRow, UserRow, table
+
+_SESSIONS = table(SessionRow).c
+_OF_USERS = (_SESSIONS.app_id == bindparam("app"), _SESSIONS.user_id.in_(bindparam("users", expanding=True)))
+_THERE = select(_SESSIONS.user_id).where(
+    _SESSIONS.app_id == bindparam("app"), _SESSIONS.session_id == bindparam("session")
+)
+_IDS = select(_SESSIONS.user_id, _SESSIONS.session_id).where(*_OF_USERS)
+_CONNECTED = select(_SESSIONS.user_id).where(*_OF_USERS, _SESSIONS.connected.is_(True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +61,29 @@ class SessionEnd:
     only_away: bool = False
 
 
-async def load(connection: AsyncConnection, key: SessionKey) -> StoredSession | None:
-    return next(iter(await _select(connection, *_is(key))), None)
+def load(connection: Connection, key: SessionKey) -> StoredSession | None:
+    return next(iter(_select(connection, *_is(key))), None)
 
 
-async def of_user(connection: AsyncConnection, app_id: int, user_id: str) -> list[StoredSession]:
+def of_user(connection: Connection, app_id: int, user_id: str) -> list[StoredSession]:
     """Oldest first."""
-    return await _select(connection, SessionRow.app_id == app_id, SessionRow.user_id == user_id)
+    return _select(connection, SessionRow.app_id == app_id, SessionRow.user_id == user_id)
 
 
-async def ids_of_users(connection: AsyncConnection, app_id: int, user_ids: set[str]) -> list[tuple[str, str]]:
+def exists(connection: Connection, key: SessionKey) -> bool:
+    wanted = {"app": key.app_id, "session": key.session_id}
+    return connection.execute(_THERE, wanted).first() is not None
+
+
+def ids_of_users(connection: Connection, app_id: int, user_ids: set[str]) -> list[tuple[str, str]]:
     """Pairs of user and session."""
-    query = select(SessionRow.user_id, SessionRow.session_id).where(
-        SessionRow.app_id == app_id, SessionRow.user_id.in_(user_ids)
-    )
-    return [(user_id, session_id) for user_id, session_id in await connection.execute(query)]
+    rows = connection.execute(_IDS, {"app": app_id, "users": list(user_ids)})
+    return [(user_id, session_id) for user_id, session_id in rows]
 
 
-async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
+def add(connection: Connection, new: NewSession, now: float) -> None:
     """Raises IntegrityError when the device has a session already."""
-    await connection.execute(
+    connection.execute(
         insert(SessionRow).values(
             app_id=new.key.app_id,
             session_id=new.key.session_id,
@@ -95,7 +105,7 @@ async def add(connection: AsyncConnection, new: NewSession, now: float) -> None:
     )
 
 
-async def reconnect(connection: AsyncConnection, key: SessionKey, address: str, node: str) -> int:
+def reconnect(connection: Connection, key: SessionKey, address: str, node: str) -> int:
     """The session is connected anew; returns the number of the connection, 0 when it is gone."""
     change = (
         update(SessionRow)
@@ -109,20 +119,20 @@ async def reconnect(connection: AsyncConnection, key: SessionKey, address: str, 
         )
         .returning(SessionRow.connection)
     )
-    return (await connection.execute(change)).scalar_one_or_none() or 0
+    return connection.execute(change).scalar_one_or_none() or 0
 
 
-async def set_away(connection: AsyncConnection, key: SessionKey, number: int, now: float) -> bool:
+def set_away(connection: Connection, key: SessionKey, number: int, now: float) -> bool:
     """Connection `number` is lost; False when a newer one took over or the session ended."""
     change = (
         update(SessionRow)
         .where(*_is(key), SessionRow.connection == number)
         .values(connected=False, away_since=now)
     )
-    return (await connection.execute(change)).rowcount == 1
+    return connection.execute(change).rowcount == 1
 
 
-async def set_all_away(connection: AsyncConnection, now: float, node: str | None = None) -> list[SessionKey]:
+def set_all_away(connection: Connection, now: float, node: str | None = None) -> list[SessionKey]:
     """Nobody has the connections of this node any more (None: of any); the sessions that are away now."""
     of_node = [] if node is None else [SessionRow.node == node, SessionRow.connected.is_(True)]
     change = (
@@ -131,43 +141,39 @@ async def set_all_away(connection: AsyncConnection, now: float, node: str | None
         .values(connected=False, away_since=now)
         .returning(SessionRow.app_id, SessionRow.session_id)
     )
-    return [SessionKey(row.app_id, row.session_id) for row in await connection.execute(change)]
+    return [SessionKey(row.app_id, row.session_id) for row in connection.execute(change)]
 
 
-async def connected_users(
-    connection: AsyncConnection, app_id: int, user_ids: Iterable[str]
-) -> frozenset[str]:
+def connected_users(connection: Connection, app_id: int, user_ids: Iterable[str]) -> frozenset[str]:
     """Those with a session that is connected at this moment."""
-    query = select(SessionRow.user_id).where(
-        SessionRow.app_id == app_id, SessionRow.user_id.in_(list(user_ids)), SessionRow.connected.is_(True)
-    )
-    return frozenset((await connection.execute(query)).scalars())
+    rows = connection.execute(_CONNECTED, {"app": app_id, "users": list(user_ids)})
+    return frozenset(rows.scalars())
 
 
-async def blocked_users(connection: AsyncConnection) -> list[tuple[int, str]]:
+def blocked_users(connection: Connection) -> list[tuple[int, str]]:
     """App and id of users that are blocked and have a session."""
     ours = (UserRow.app_id == SessionRow.app_id) & (UserRow.user_id == SessionRow.user_id)
     query = select(UserRow.app_id, UserRow.user_id).join(SessionRow, ours).where(UserRow.blocked.is_(True))
-    return [(row.app_id, row.user_id) for row in await connection.execute(query.distinct())]
+    return [(row.app_id, row.user_id) for row in connection.execute(query.distinct())]
 
 
-async def newest_on(connection: AsyncConnection, node: str) -> dict[SessionKey, int]:
+def newest_on(connection: Connection, node: str) -> dict[SessionKey, int]:
     """The sessions connected to this node, and the number of each one's last event."""
     query = select(SessionRow.app_id, SessionRow.session_id, SessionRow.last_seq).where(
         SessionRow.node == node, SessionRow.connected.is_(True)
     )
-    rows = await connection.execute(query)
+    rows = connection.execute(query)
     return {SessionKey(row.app_id, row.session_id): row.last_seq for row in rows}
 
 
-async def remove(connection: AsyncConnection, end: SessionEnd) -> bool:
+def remove(connection: Connection, end: SessionEnd) -> bool:
     """False when the session is gone already or connected again."""
     conditions = [*_is(end.key), SessionRow.connection == end.connection]
     if end.only_away:
         conditions.append(SessionRow.connected.is_(False))
-    if (await connection.execute(delete(SessionRow).where(*conditions))).rowcount != 1:
+    if connection.execute(delete(SessionRow).where(*conditions)).rowcount != 1:
         return False
-    await connection.execute(
+    connection.execute(
         update(UserRow)
         .where(UserRow.app_id == end.key.app_id, UserRow.user_id == end.user_id)
         .values(last_status=end.last_status.value)
@@ -175,18 +181,18 @@ async def remove(connection: AsyncConnection, end: SessionEnd) -> bool:
     return True
 
 
-async def count(connection: AsyncConnection) -> tuple[int, int]:
+def count(connection: Connection) -> tuple[int, int]:
     """How many sessions live, and how many of them are connected."""
-    total = await connection.scalar(select(func.count()).select_from(SessionRow))
+    total = connection.scalar(select(func.count()).select_from(SessionRow))
     live = select(func.count()).select_from(SessionRow).where(SessionRow.connected.is_(True))
-    return total or 0, await connection.scalar(live) or 0
+    return total or 0, connection.scalar(live) or 0
 
 
 def _is(key: SessionKey) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return SessionRow.app_id == key.app_id, SessionRow.session_id == key.session_id
 
 
-async def _select(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[StoredSession]:
+def _select(connection: Connection, *where: ColumnElement[bool]) -> list[StoredSession]:
     query = (
         select(
             SessionRow.app_id,
@@ -205,5 +211,5 @@ async def _select(connection: AsyncConnection, *where: ColumnElement[bool]) -> l
         .where(*where)
         .order_by(SessionRow.opened_at, SessionRow.session_id)
     )
-    rows = await connection.execute(query)
+    rows = connection.execute(query)
     return [StoredSession(SessionKey(app_id, session_id), *rest) for app_id, session_id, *rest in rows]

@@ -11,9 +11,17 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     MetaData,
+    Table,
     UniqueConstraint,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def table(row: type["Base"]) -> Table:
+    """Of a row's class, for statements that are made once and run often: their columns cost less."""
+    found = row.__table__
+    assert isinstance(found, Table)
+    return found
 
 
 class Base(DeclarativeBase):

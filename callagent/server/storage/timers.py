@@ -4,11 +4,30 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
-from callagent.server.storage.tables import TimerRow
+from callagent.server.storage.tables import TimerRow, table
+
+_TIMERS = table(TimerRow).c
+_THIS = (
+    _TIMERS.app_id == bindparam("app"),
+    _TIMERS.kind == bindparam("which"),
+    _TIMERS.key == bindparam("what"),
+)
+_SET = insert(table(TimerRow))
+_CLEAR = delete(table(TimerRow)).where(*_THIS)
+_CLEAR_DUE = delete(table(TimerRow)).where(*_THIS, _TIMERS.due_at == bindparam("due"))
+_CLAIM = (
+    update(table(TimerRow))
+    .where(
+        *_THIS,
+        _TIMERS.due_at == bindparam("due"),
+        or_(_TIMERS.claimed_until.is_(None), _TIMERS.claimed_until <= bindparam("now")),
+    )
+    .values(claimed_until=bindparam("until"))
+)
 
 
 class TimerKind(StrEnum):
@@ -32,66 +51,57 @@ class Timer:
     """Unix seconds of the service's clock."""
 
 
-async def put(connection: AsyncConnection, timers: Iterable[Timer]) -> None:
+def put(connection: Connection, timers: Iterable[Timer]) -> None:
     """Set or move timers; a moved one is unclaimed."""
     for timer in timers:
-        await remove(connection, [timer.key])
-        await connection.execute(
-            insert(TimerRow).values(
-                app_id=timer.key.app_id,
-                kind=timer.key.kind.value,
-                key=timer.key.key,
-                due_at=timer.due_at,
-                claimed_until=None,
-            )
-        )
+        remove(connection, [timer.key])
+        row = {
+            "app_id": timer.key.app_id,
+            "kind": timer.key.kind.value,
+            "key": timer.key.key,
+            "due_at": timer.due_at,
+            "claimed_until": None,
+        }
+        connection.execute(_SET, row)
 
 
-async def remove(connection: AsyncConnection, keys: Iterable[TimerKey]) -> None:
+def remove(connection: Connection, keys: Iterable[TimerKey]) -> None:
     for key in keys:
-        await connection.execute(delete(TimerRow).where(*_is(key)))
+        connection.execute(_CLEAR, _this(key))
 
 
-async def remove_if_due(connection: AsyncConnection, timer: Timer) -> None:
+def remove_if_due(connection: Connection, timer: Timer) -> None:
     """Unless it was moved meanwhile."""
-    await connection.execute(delete(TimerRow).where(*_is(timer.key), TimerRow.due_at == timer.due_at))
+    connection.execute(_CLEAR_DUE, _this(timer.key) | {"due": timer.due_at})
 
 
-async def claim(connection: AsyncConnection, timer: Timer, now: float, until: float) -> bool:
+def claim(connection: Connection, timer: Timer, now: float, until: float) -> bool:
     """The compare-and-set that lets exactly one node fire it."""
-    change = (
-        update(TimerRow)
-        .where(
-            *_is(timer.key),
-            TimerRow.due_at == timer.due_at,
-            or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until <= now),
-        )
-        .values(claimed_until=until)
-    )
-    return (await connection.execute(change)).rowcount == 1
+    claimed = _this(timer.key) | {"due": timer.due_at, "now": now, "until": until}
+    return connection.execute(_CLAIM, claimed).rowcount == 1
 
 
-async def unclaim_all(connection: AsyncConnection) -> None:
-    await connection.execute(update(TimerRow).values(claimed_until=None))
+def unclaim_all(connection: Connection) -> None:
+    connection.execute(update(TimerRow).values(claimed_until=None))
 
 
-async def load_all(connection: AsyncConnection) -> list[Timer]:
-    return await _select(connection)
+def load_all(connection: Connection) -> list[Timer]:
+    return _select(connection)
 
 
-async def overdue(connection: AsyncConnection, due_before: float, now: float) -> list[Timer]:
+def overdue(connection: Connection, due_before: float, now: float) -> list[Timer]:
     """Those that should have fired by then and that nobody is firing."""
     free = or_(TimerRow.claimed_until.is_(None), TimerRow.claimed_until <= now)
-    return await _select(connection, TimerRow.due_at <= due_before, free)
+    return _select(connection, TimerRow.due_at <= due_before, free)
 
 
-async def _select(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[Timer]:
+def _select(connection: Connection, *where: ColumnElement[bool]) -> list[Timer]:
     query = select(TimerRow.app_id, TimerRow.kind, TimerRow.key, TimerRow.due_at).where(*where)
     return [
         Timer(TimerKey(app_id, TimerKind(kind), key), due_at)
-        for app_id, kind, key, due_at in await connection.execute(query)
+        for app_id, kind, key, due_at in connection.execute(query)
     ]
 
 
-def _is(key: TimerKey) -> tuple[ColumnElement[bool], ...]:
-    return TimerRow.app_id == key.app_id, TimerRow.kind == key.kind.value, TimerRow.key == key.key
+def _this(key: TimerKey) -> dict[str, Any]:
+    return {"app": key.app_id, "which": key.kind.value, "what": key.key}

@@ -59,8 +59,7 @@ class Rig:
     async def away(self) -> set[str]:
         """The sessions whose away timer runs."""
         query = select(TimerRow.key).where(TimerRow.kind == TimerKind.AWAY)
-        async with self.service.storage.read() as connection:
-            return set(await connection.scalars(query))
+        return await self.service.storage.read(lambda connection: set(connection.scalars(query)))
 
     async def is_away(self, client: "Client") -> bool:
         return client.session_id in await self.away()

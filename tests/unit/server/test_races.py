@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
-from sqlalchemy import and_, false, or_, select
+from sqlalchemy import Connection, and_, false, or_, select
 
 from callagent.protocol.enums import CallResult, MediaType, UserStatus
 from callagent.protocol.errors import ErrorCode
@@ -87,8 +87,7 @@ class Arena:
         seen = [and_(row.session_id == session, row.seq <= seq) for session, seq in self.seen.items()]
         query = select(row.session_id, row.seq, row.event, row.data).where(~or_(false(), *seen))
         told: dict[str, list[tuple[str, str]]] = {}
-        async with self.storage.read() as connection:
-            rows = (await connection.execute(query.order_by(row.seq))).all()
+        rows = await self.storage.read(lambda c: c.execute(query.order_by(row.seq)).all())
         for session, seq, event, data in rows:
             assert seq == self.seen.get(session, 0) + 1
             self.seen[session] = seq
@@ -97,11 +96,15 @@ class Arena:
 
     async def check_busy(self) -> list[Call]:
         """Who is busy is exactly who is in a live call, and so are the timers; returns the live calls."""
-        async with self.storage.read() as connection:
-            states = await connection.execute(select(CallRow.state))
-            calls = [Call.model_validate(row.state) for row in states]
-            busy = {row.user_id: row.call_id for row in await connection.execute(select(UserBusyRow))}
-            timers = set(await connection.scalars(select(TimerRow.key).where(TimerRow.kind == "ring")))
+
+        def look(connection: Connection) -> tuple[list[Call], dict[str, str], set[str]]:
+            return (
+                [Call.model_validate(row.state) for row in connection.execute(select(CallRow.state))],
+                {row.user_id: row.call_id for row in connection.execute(select(UserBusyRow))},
+                set(connection.scalars(select(TimerRow.key).where(TimerRow.kind == "ring"))),
+            )
+
+        calls, busy, timers = await self.storage.read(look)
         in_calls = [(user, call.call_id) for call in calls for user in call.busy_users()]
         assert len(in_calls) == len(busy)
         assert dict(in_calls) == busy
@@ -110,13 +113,12 @@ class Arena:
 
     async def results(self) -> dict[str, str]:
         query = select(CallRecordRow.call_id, CallRecordRow.result)
-        async with self.storage.read() as connection:
-            rows = await connection.execute(query.where(CallRecordRow.call_id.in_(self.calls)))
-            return {row.call_id: row.result for row in rows}
+        of_ours = query.where(CallRecordRow.call_id.in_(self.calls))
+        rows = await self.storage.read(lambda c: c.execute(of_ours).all())
+        return {row.call_id: row.result for row in rows}
 
     async def alive(self) -> set[str]:
-        async with self.storage.read() as connection:
-            return set(await connection.scalars(select(SessionRow.session_id)))
+        return await self.storage.read(lambda c: set(c.scalars(select(SessionRow.session_id))))
 
     async def renew(self, *sessions: str) -> None:
         """Sessions that a race ended begin again."""

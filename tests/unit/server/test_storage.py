@@ -3,6 +3,8 @@
 
 import asyncio
 import stat
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,10 +22,14 @@ def differences(connection: Connection) -> list[object]:
     return list(compare_metadata(MigrationContext.configure(connection), Base.metadata))
 
 
+def pragmas(connection: Connection) -> list[object]:
+    names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+    return [connection.execute(text(f"PRAGMA {name}")).scalar() for name in names]
+
+
 async def test_the_migrations_make_the_tables() -> None:
     storage = await Storage.open(MEMORY)
-    async with storage.read() as connection:
-        assert await connection.run_sync(differences) == []
+    assert await storage.read(differences) == []
     await storage.close()
 
 
@@ -39,10 +45,7 @@ async def test_a_file_is_private_durable_and_opened_again(tmp_path: Path) -> Non
     path = tmp_path / "new" / "service.db"
     for _ in range(2):
         storage = await Storage.open(f"sqlite:///{path}")
-        async with storage.read() as connection:
-            pragmas = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
-            found = [(await connection.execute(text(f"PRAGMA {name}"))).scalar() for name in pragmas]
-        assert found == ["wal", 2, 1, 5000]
+        assert await storage.read(pragmas) == ["wal", 2, 1, 5000]
         await storage.close()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -51,16 +54,39 @@ async def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
     storage = await Storage.open(f"sqlite:///{tmp_path}/service.db")
     row = {"app_id": 1, "user_id": "a", "call_id": "c"}
 
-    async def fail() -> None:
-        async with storage.write() as connection:
-            await connection.execute(insert(AppRow).values(app_id=1, secret="", name="", multi_device=True))
-            await connection.execute(insert(UserBusyRow), [row, row])
+    def fail(connection: Connection) -> None:
+        connection.execute(insert(AppRow).values(app_id=1, secret="", name="", multi_device=True))
+        connection.execute(insert(UserBusyRow), [row, row])
 
     with pytest.raises(IntegrityError):
-        await fail()
-    async with storage.read() as connection:
-        assert (await connection.execute(select(AppRow.app_id))).all() == []
-        assert (await connection.execute(select(UserBusyRow.user_id))).all() == []
+        await storage.write(fail)
+    for column in (AppRow.app_id, UserBusyRow.user_id):
+        assert await storage.read(lambda c, column=column: c.execute(select(column)).all()) == []  # type: ignore[misc]
+    await storage.close()
+
+
+async def test_those_that_wait_are_committed_together_and_fail_alone(tmp_path: Path) -> None:
+    storage = await Storage.open(f"sqlite:///{tmp_path}/service.db")
+    held = threading.Event()
+    first = asyncio.create_task(storage.write(lambda _: held.wait(20)))
+
+    def add(app_id: int) -> Callable[[Connection], int]:
+        values = {"app_id": app_id, "secret": "", "name": "", "multi_device": True}
+        return lambda connection: connection.execute(insert(AppRow).values(values)).rowcount
+
+    waiting = [asyncio.create_task(storage.write(add(app_id))) for app_id in (1, 2, 2, 3)]
+    forgotten = asyncio.create_task(storage.write(add(4)))
+    await asyncio.sleep(0)
+    forgotten.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await forgotten
+    await asyncio.sleep(0)  # the word gets to the thread
+    held.set()
+    await first
+    outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [int, int, IntegrityError, int]
+    found = await storage.read(lambda c: list(c.scalars(select(AppRow.app_id).order_by(AppRow.app_id))))
+    assert found == [1, 2, 3]
     await storage.close()
 
 
@@ -70,14 +96,16 @@ async def test_two_processes_write_to_one_file(tmp_path: Path) -> None:
 
     async def add(storage: Storage, first: int) -> None:
         for app_id in range(first, 40, 2):
-            async with storage.write() as connection:
+
+            def work(connection: Connection, app_id: int = app_id) -> None:
                 # Reads before it writes, as every commit does.
-                await connection.execute(select(AppRow.app_id))
+                connection.execute(select(AppRow.app_id))
                 values = {"app_id": app_id + 1, "secret": "", "name": "", "multi_device": True}
-                await connection.execute(insert(AppRow).values(values))
+                connection.execute(insert(AppRow).values(values))
+
+            await storage.write(work)
 
     await asyncio.gather(*(add(storage, first) for first, storage in enumerate(storages)))
-    async with storages[0].read() as connection:
-        assert len((await connection.execute(select(AppRow.app_id))).all()) == 40
+    assert len(await storages[0].read(lambda c: c.execute(select(AppRow.app_id)).all())) == 40
     for storage in storages:
         await storage.close()

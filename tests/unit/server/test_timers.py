@@ -26,13 +26,11 @@ def timer(key: str, due_at: float) -> Timer:
 
 
 async def put(storage: Storage, *given: Timer) -> None:
-    async with storage.write() as connection:
-        await timers.put(connection, given)
+    await storage.write(lambda connection: timers.put(connection, given))
 
 
 async def stored(storage: Storage) -> set[Timer]:
-    async with storage.read() as connection:
-        return set(await timers.load_all(connection))
+    return set(await storage.read(timers.load_all))
 
 
 class Fired:
