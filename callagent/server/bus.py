@@ -49,8 +49,8 @@ class Bus(Protocol):
         ...
 
     @property
-    def sessions(self) -> set[SessionKey]:
-        """Those connected to this node."""
+    def connected(self) -> dict[SessionKey, Subscriber]:
+        """The sessions connected to this node, each with its connection."""
         ...
 
     async def attach(self, session: SessionKey, subscriber: Subscriber, number: int) -> None:
@@ -113,8 +113,8 @@ class LocalBus:
         pass
 
     @property
-    def sessions(self) -> set[SessionKey]:
-        return set(self._subscribers)
+    def connected(self) -> dict[SessionKey, Subscriber]:
+        return dict(self._subscribers)
 
     async def attach(self, session: SessionKey, subscriber: Subscriber, _number: int) -> None:
         older = self._subscribers.get(session)

@@ -132,8 +132,8 @@ class RedisBus:
         await self._redis.aclose()
 
     @property
-    def sessions(self) -> set[SessionKey]:
-        return {connected.session for connected in self._connected.values()}
+    def connected(self) -> dict[SessionKey, Subscriber]:
+        return {connected.session: connected.subscriber for connected in self._connected.values()}
 
     async def attach(self, session: SessionKey, subscriber: Subscriber, number: int) -> None:
         channel, kept = _channel(session), _kept(session)

@@ -163,7 +163,7 @@ class CallService:
         if self.nodes is not None:
             details |= {
                 "node": self.node_id,
-                "here": len(self.bus.sessions),
+                "here": len(self.bus.connected),
                 "redis": self.bus.problem or "ok",
             }
         return HealthData(status="ok", version=self.version, details=details)
@@ -192,17 +192,19 @@ class CallService:
 
     async def look_after_connections(self) -> None:
         """Let go of those whose session is no more or is elsewhere; have the others send what they missed."""
-        here = self.bus.sessions
+        here = self.bus.connected
         newest = await self.sessions.newest()
         self.bus.newest(newest)
-        for key in here - set(newest):
+        for key in here.keys() - newest.keys():
             gone = Bye(code=ErrorCode.NOT_LOGGED_IN, message="This session has ended")
-            self.bus.dismiss(key, None if await self.sessions.lives(key) else gone)
+            lives = await self.sessions.lives(key)
+            # Not through the bus: the session may have come back on a newer connection.
+            here[key].dismiss(None if lives else gone)
 
     def _was_forgotten(self) -> None:
         """The other nodes took this one's sessions to be away: their clients come back and resume."""
-        for key in self.bus.sessions:
-            self.bus.dismiss(key, None)
+        for connection in self.bus.connected.values():
+            connection.dismiss(None)
 
 
 def _stopping() -> Bye:

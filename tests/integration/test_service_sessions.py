@@ -277,6 +277,25 @@ async def test_a_removed_account_is_let_go(rig: Rig) -> None:
         await anna.closed.wait()
 
 
+async def test_who_comes_back_while_connections_are_looked_after_stays(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = rig.service
+    read = service.sessions.newest
+    async with rig.login("anna") as anna, rig.connect() as again:
+
+        async def newest() -> dict[SessionKey, int]:
+            await anna.abort()
+            await until(lambda: rig.is_away(anna))
+            found = await read()
+            await again.login("anna", await rig.usersig("anna"), "anna-1", resume=anna.resume)
+            return found
+
+        monkeypatch.setattr(service.sessions, "newest", newest)
+        await service.look_after_connections()
+        await again.ok("ping", ack=0)
+
+
 async def test_closing_says_bye_and_keeps_the_session(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/service.db"
     async with fresh(url) as rig:
