@@ -32,6 +32,8 @@ TONES_HZ = (2000.0, 700.0)
 IDENTS = (7, 9)
 NAMED = [{"name": "Front*"}, {"name": "*"}]
 
+POOLS = ("asyncio_", "storage-")
+"""How their threads' names begin."""
 NEXT_MS, BACK_MS = 1000.0, 1000.0
 """Limits of the design, measured on the other side: codec and network count too."""
 
@@ -229,10 +231,14 @@ async def _settled(before: Resources) -> Resources:
 
 
 def _resources() -> Resources:
-    """Descriptors, threads, resident megabytes and those in use by malloc, of this process."""
+    """Descriptors, threads, resident megabytes and those in use by malloc, of this process.
+
+    Without the threads of pools, which have a limit and come one by one.
+    """
     gc.collect()
     resident = process.resident_mb()
-    return len(os.listdir("/proc/self/fd")), threading.active_count(), resident, _in_use_mb()
+    threads = sum(not thread.name.startswith(POOLS) for thread in threading.enumerate())
+    return len(os.listdir("/proc/self/fd")), threads, resident, _in_use_mb()
 
 
 class _MallInfo(ctypes.Structure):

@@ -308,6 +308,8 @@ class DeviceSlot(ABC, Generic[DeviceT]):
                 self._refuse(state, reason, code)
             elif self._is_current(tenancy) and self._source is not None:
                 log.warning("%s %s: %s", self._kind, self.device, reason)
+                # It closes now: what its thread may still be giving must not make it live again.
+                tenancy.release()
                 self._failures.append(Failure(self._source, state, reason, code))
                 self._note(SlotEvent.LOST)
                 self._set_state(state, reason, code)

@@ -374,6 +374,30 @@ def test_a_camera_that_takes_long_to_open_is_covered(slot: CameraSlot) -> None:
     assert state_of(slot) is SourceState.LIVE
 
 
+class BelatedCamera(VirtualCamera):
+    """Has a last picture on its way when it dies."""
+
+    def open(self, mode: VideoMode, sink: FrameSink) -> VideoMode:
+        self.sink = sink
+        return super().open(mode, sink)
+
+
+def test_what_a_lost_camera_still_gives_does_not_bring_it_back(slot: CameraSlot) -> None:
+    got: Collector[VideoFrame] = Collector()
+    slot.subscribe(got)
+    camera = BelatedCamera()
+    slot.set_source(camera)
+    slot.start(MODE)
+    got.wait_until(lambda: code_of(got.frames[-1]) is not None)
+    last = got.frames[-1]
+    camera.fail("the cable was pulled", absent=True)
+    got.wait_until(lambda: code_of(got.frames[-1]) is None)
+    camera.sink.put(last)
+    assert state_of(slot) is SourceState.ABSENT
+    assert slot.live_source is None
+    assert code_of(got.frames[-1]) is None
+
+
 def test_swapping_while_the_old_one_opens(slot: CameraSlot) -> None:
     got: Collector[VideoFrame] = Collector()
     slot.subscribe(got)
