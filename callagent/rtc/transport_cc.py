@@ -29,6 +29,8 @@ URI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01
 FEEDBACK = "transport-cc"
 _REPORT_CHANGE = 0.03
 """Smaller changes of the rate are not worth an encoder's while."""
+_PROBE_STEP_S = 0.005
+"""Whether to probe is asked as often at most: a picture's packets leave within one millisecond."""
 
 
 def offer(sdp: str) -> str:
@@ -73,6 +75,7 @@ class TransportCc:
         self._sources: set[bytes] = set()
         self._sound_ssrc = b""
         self._retransmission_ssrc = b""
+        self._probe_asked_at = float("-inf")
         self._heard = False
         self._reported_bps: int | None = None
         self._wake = asyncio.Event()
@@ -114,6 +117,7 @@ class TransportCc:
             self._extension_id = ident
             compat.use_header_extension(transceiver, ident, URI)
             compat.use_rtcp_feedback(transceiver, FEEDBACK)
+            compat.tell_no_remb(transceiver)
             accepted.append(transceiver)
         if accepted and not self.negotiated:
             self._begin(accepted)
@@ -197,7 +201,10 @@ class TransportCc:
             self._short.set()
 
     async def _leave_due(self) -> None:
-        self._start_probe()
+        now = self._clock.now()
+        if now - self._probe_asked_at >= _PROBE_STEP_S:
+            self._probe_asked_at = now
+            self._start_probe(now)
         while (paced := self._pacer.take(self._clock.now())) is not None:
             packet = self._packet(paced)
             if packet is not None:
@@ -205,11 +212,11 @@ class TransportCc:
         if not self._pacer.is_long:
             self._short.set()
 
-    def _start_probe(self) -> None:
+    def _start_probe(self, now: float) -> None:
         video = self._senders.get("video")
         if video is None or not compat.can_pad(video):
             return
-        probe = self.controller.probe_due(self._clock.now())
+        probe = self.controller.probe_due(now)
         if probe is not None:
             self._pacer.start_probe(probe)
 

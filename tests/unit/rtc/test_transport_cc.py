@@ -130,6 +130,15 @@ async def test_probes_find_a_wide_way_though_little_is_sent() -> None:
         )
 
 
+async def test_who_tells_of_every_packet_does_not_estimate_as_well() -> None:
+    a, b = Side("alice"), Side("bob")
+    estimator = "_RTCRtpReceiver__remote_bitrate_estimator"
+    async with call(a, b) as sessions:
+        assert [getattr(video(session).receiver, estimator) for session in sessions] == [None, None]
+    async with rewritten_call(a, b, NOTHING_NEW) as sessions:
+        assert all(getattr(video(session).receiver, estimator) is not None for session in sessions)
+
+
 async def test_remb_means_nothing_to_a_sender_that_is_told_of_every_packet() -> None:
     a, b = Side("alice", H264), Side("bob", H264)
     async with call(a, b) as (offerer, answerer):
