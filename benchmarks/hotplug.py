@@ -13,8 +13,10 @@ import logging
 import os
 import random
 import statistics
+import sys
 import threading
 import time
+from collections import deque
 
 from benchmarks import process
 from benchmarks.hotplug_scene import Call, scripted_call
@@ -39,6 +41,26 @@ NEXT_MS, BACK_MS = 1000.0, 1000.0
 
 
 Resources = tuple[int, int, float, float]
+
+
+class Journal(logging.Handler):
+    """What the agents said of the last two events, for when one of them took too long."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self._lines: deque[str] = deque()
+        self._of_last = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.relativeCreated:10.0f} {record.name}: {record.getMessage()}")
+
+    def next_event(self) -> None:
+        for _ in range(self._of_last):
+            self._lines.popleft()
+        self._of_last = len(self._lines)
+
+    def show(self, why: str) -> None:
+        sys.stderr.write("\n".join((why, *self._lines, "")))
 
 
 class Torture:
@@ -170,8 +192,12 @@ def run(short: bool) -> Report:
 
 
 async def _run(events: int) -> Report:
-    # The agents' warnings about each event would fill the screen.
-    logging.getLogger("callagent").setLevel(logging.ERROR)
+    journal = Journal()
+    # On the screen they would be too many.
+    for name in ("callagent", __name__):
+        logging.getLogger(name).setLevel(logging.INFO)
+        logging.getLogger(name).addHandler(journal)
+        logging.getLogger(name).propagate = False
     sections = {name: {"device": NAMED} for name in ("camera", "microphone", "speaker")}
     async with scripted_call(**sections) as call:
         torture = Torture(call, SEED)
@@ -182,7 +208,12 @@ async def _run(events: int) -> Report:
         epoch = call.other.engine.state.epoch
         resources = [_resources()]
         for number in range(events):
+            journal.next_event()
+            known = {name: len(times) for name, times in torture.times_ms.items()}
             await torture.step()
+            for name, times in torture.times_ms.items():
+                if len(times) > known.get(name, 0) and times[-1] > (_limit(name) or times[-1]):
+                    journal.show(f"event {number}: {name} took {times[-1]:.0f} ms")
             resources.append(_resources())
             logger.info("event %d: %s", number, resources[-1])
         resources.append(await _settled(resources[0]))
@@ -194,10 +225,15 @@ def _times(torture: Torture) -> list[Figure]:
     figures = []
     for name, times in sorted(torture.times_ms.items()):
         figures.append(Figure(f"{name} p50 ({len(times)})", "ms", statistics.median(times)))
-        # A stall takes a second to be one, and a broken device is first tried again.
-        limit = None if "freeze" in name or "break" in name else (BACK_MS if "back" in name else NEXT_MS)
-        figures.append(Figure(f"{name} max", "ms", max(times), target=limit))
+        figures.append(Figure(f"{name} max", "ms", max(times), target=_limit(name)))
     return figures
+
+
+def _limit(name: str) -> float | None:
+    # A stall takes a second to be one, and a broken device is first tried again.
+    if "freeze" in name or "break" in name:
+        return None
+    return BACK_MS if "back" in name else NEXT_MS
 
 
 def _leaks(resources: list[Resources], torture: Torture, negotiations: int) -> list[Figure]:
