@@ -61,6 +61,11 @@ class Storage:
         )
         self._node_lock: Connection | None = None
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether transactions that write are done one after the other, and by this process alone."""
+        return not self._shared
+
     @classmethod
     async def open(cls, database_url: str) -> "Storage":
         """Connect, create or migrate the tables.
@@ -103,13 +108,14 @@ class Storage:
         """What `work` finds in a consistent view; nothing may be written in it."""
         return await asyncio.wrap_future(self._readers.submit(self._read, work))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], committed: Callable[[], None] | None = None) -> T:
         """One transaction: committed after `work`, rolled back on any exception. Raises Conflict.
 
-        Whoever stops waiting does not stop it.
+        Whoever stops waiting does not stop it. `committed` is called on the thread that wrote, whoever
+        waits or not; with `one_writer` before anything else is written. It must not raise.
         """
         try:
-            return await asyncio.wrap_future(self._writer.submit(work))
+            return await asyncio.wrap_future(self._writer.submit(work, committed))
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _STOOD_IN_THE_WAY:
                 raise Conflict from error
@@ -156,7 +162,13 @@ class Storage:
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Callable[[Connection], Any]
+    committed: Callable[[], None] | None
     done: "Future[Any]"
+
+    def succeed(self, result: Any) -> None:
+        if self.committed is not None:
+            self.committed()
+        self.done.set_result(result)
 
 
 class _Writer:
@@ -164,7 +176,7 @@ class _Writer:
 
     thread: ThreadPoolExecutor
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
         raise NotImplementedError
 
     def close(self) -> None:
@@ -178,11 +190,14 @@ class _PooledWriter(_Writer):
     def __init__(self, engine: Engine, threads: ThreadPoolExecutor) -> None:
         self._engine, self.thread = engine, threads
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        return self.thread.submit(self._run, work)
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
+        return self.thread.submit(self._run, work, committed)
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
-        return _transaction(self._engine, work)
+    def _run(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> T:
+        result = _transaction(self._engine, work)
+        if committed is not None:
+            committed()
+        return result
 
     def close(self) -> None:
         pass
@@ -196,8 +211,8 @@ class _GroupWriter(_Writer):
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self.thread = ThreadPoolExecutor(1, "storage-write")
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        job = _Job(work, Future())
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
+        job = _Job(work, committed, Future())
         self._jobs.put(job)
         self.thread.submit(self._run)
         return job.done
@@ -227,7 +242,7 @@ class _GroupWriter(_Writer):
         except BaseException as error:
             job.done.set_exception(error)
         else:
-            job.done.set_result(result)
+            job.succeed(result)
 
     def _run_together(self, group: list[_Job]) -> None:
         finished: list[tuple[_Job, Any]] = []
@@ -247,7 +262,7 @@ class _GroupWriter(_Writer):
                     job.done.set_exception(error)
         else:
             for job, result in finished:
-                job.done.set_result(result)
+                job.succeed(result)
 
 
 def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:

@@ -81,7 +81,8 @@ def _counted(
 ) -> list[tuple[str, int, int]]:
     """The sessions that are still there, each with its new last number and the one it has acknowledged.
 
-    Most steps tell all sides equally much: one statement for those with as many.
+    Most steps tell all sides equally much: one statement for those with as many. Two transactions that would
+    each wait for a session the other has are rare then; PostgreSQL ends one, which is done again.
     """
     by_count: dict[int, list[str]] = defaultdict(list)
     for session_id, items in new.items():
