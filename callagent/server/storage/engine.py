@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -208,6 +208,8 @@ class _GroupWriter(_Writer):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{_IMMEDIATE: True})
+        self._connection: Connection | None = None
+        """Kept, of the thread: to take one for every commit costs more than a statement."""
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self.thread = ThreadPoolExecutor(1, "storage-write")
 
@@ -218,7 +220,18 @@ class _GroupWriter(_Writer):
         return job.done
 
     def close(self) -> None:
+        self.thread.submit(self._close)
         self.thread.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _begin(self) -> RootTransaction:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection.begin()
 
     def _run(self) -> None:
         """All that waits. Called once for each job: it finds none when an earlier call took it along."""
@@ -237,8 +250,8 @@ class _GroupWriter(_Writer):
 
     def _run_alone(self, job: _Job) -> None:
         try:
-            with self._engine.begin() as connection:
-                result = job.work(connection)
+            with self._begin() as transaction:
+                result = job.work(transaction.connection)
         except BaseException as error:
             job.done.set_exception(error)
         else:
@@ -247,7 +260,8 @@ class _GroupWriter(_Writer):
     def _run_together(self, group: list[_Job]) -> None:
         finished: list[tuple[_Job, Any]] = []
         try:
-            with self._engine.begin() as connection:
+            with self._begin() as transaction:
+                connection = transaction.connection
                 for job in group:
                     try:
                         with connection.begin_nested():
