@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from callagent.protocol.enums import CallEndReason, CallResult, MediaType, MemberKind
+from callagent.protocol.enums import CallEndReason, CallResult, MediaType, MemberKind, Placement
 
 
 class MemberStatus(StrEnum):
@@ -44,6 +44,12 @@ class Member(_Stored):
     privacy: bool = False
     remote_commands: tuple[str, ...] = ()
     """What the others may ask this member's device to do."""
+    sfu: bool = False
+    """Its session can use a media server."""
+    invited_later: bool = False
+    """It was rung for the running call, as a member or the caller who had left may be."""
+    earlier_s: float = 0.0
+    """How long it was connected before it left and came again."""
 
 
 class Call(_Stored):
@@ -60,6 +66,8 @@ class Call(_Stored):
     """The first accept."""
     epoch: int = 0
     """0 until media is planned for the first time."""
+    placement: Placement = Placement.P2P
+    """Of the present epoch."""
     members: dict[str, Member]
     """By user id: the caller, then in the order of invitation."""
     over: bool = False
