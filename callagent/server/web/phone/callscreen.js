@@ -6,7 +6,7 @@ import { Attention } from "./attention.js";
 import { byId, face, fillAvatars } from "./dom.js";
 import { duration } from "./format.js";
 import { endText, errorText, texts } from "./messages.js";
-import { notify } from "./notices.js";
+import { notify, notifyRefused } from "./notices.js";
 import { Stage } from "./stage.js";
 
 const PHASES = {
@@ -58,7 +58,10 @@ export class CallScreen {
 
   /** Place a call; rejects with a CallError when it is refused. */
   async start(userIdList, mediaType) {
-    await this.#attempt(() => this.#engine.calls({ userIdList, mediaType }));
+    await this.#attempt(async () => {
+      const { refused = [] } = await this.#engine.calls({ userIdList, mediaType });
+      for (const { userId, ...why } of refused) notifyRefused(this.#nameOf(userId), why);
+    });
   }
 
   /** Enter a running call; rejects with a CallError when that is refused. */

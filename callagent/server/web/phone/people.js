@@ -4,7 +4,7 @@
 import { byId, fillAvatar, fromTemplate } from "./dom.js";
 import { callLink } from "./joining.js";
 import { errorText, texts } from "./messages.js";
-import { notify } from "./notices.js";
+import { notify, notifyRefused } from "./notices.js";
 
 export class People {
   #engine;
@@ -29,6 +29,7 @@ export class People {
   }
 
   open() {
+    this.#say("");
     this.#chosen.clear();
     this.#search.value = "";
     byId("call-link").value = callLink(this.#engine.state.callId);
@@ -40,12 +41,14 @@ export class People {
   async #invite() {
     const userIdList = [...this.#chosen];
     this.#submit.disabled = true;
+    this.#say("");
     try {
-      await this.#engine.inviteUser({ userIdList });
+      const { invited = userIdList, refused = [] } = await this.#engine.inviteUser({ userIdList });
       this.#dialog.close();
-      notify(texts.inviting(texts.names(userIdList.map((userId) => this.#contacts.nameOf(userId)))));
+      if (invited.length) notify(texts.inviting(texts.names(invited.map((userId) => this.#contacts.nameOf(userId)))));
+      for (const { userId, ...why } of refused) notifyRefused(this.#contacts.nameOf(userId), why);
     } catch (error) {
-      notify(errorText(error), "error");
+      this.#say(errorText(error));
     } finally {
       this.#renderSubmit();
     }
@@ -73,6 +76,12 @@ export class People {
     byId("people-none").hidden = others.length > 0;
     byId("people-search-field").hidden = others.length === 0;
     this.#renderSubmit();
+  }
+
+  #say(text) {
+    const line = byId("people-error");
+    line.textContent = text;
+    line.hidden = !text;
   }
 
   #renderSubmit() {

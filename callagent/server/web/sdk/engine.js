@@ -101,7 +101,8 @@ export class CallEngine extends EventTarget {
   /**
    * Call one or several. Devices are opened at once: the microphone, and the camera for a video call. One that
    * cannot be opened is reported by onError; the call goes on without it.
-   * @returns {Promise<{callId, roomId, timeout}>}
+   * @returns {Promise<{callId, roomId, timeout, refused: {userId, code, message}[]}>} `refused`: who of several
+   *   cannot be called; the others are
    */
   async calls({ userIdList, mediaType, timeout = 30, userData = "", ...optional }) {
     this.#requireLogin();
@@ -135,7 +136,11 @@ export class CallEngine extends EventTarget {
     }
   }
 
-  /** Have others rung into this call; a call of two becomes one of many. @param timeout seconds; 0 means 30 */
+  /**
+   * Have others rung into this call; a call of two becomes one of many.
+   * @param invitation.timeout seconds; 0 means 30
+   * @returns {Promise<{invited: string[], refused: {userId, code, message}[]}>}
+   */
   async inviteUser({ userIdList, timeout = 30 }) {
     this.#requireStatus([CallStatus.CALLING, CallStatus.CONNECTED], "There is no call to invite to");
     return this.#ask("inviteUser", { callId: this.#state.callId, userIdList, timeout });

@@ -122,6 +122,13 @@ export interface Member {
   commands: readonly string[];
 }
 
+/** One of several who is not rung, and why. */
+export interface RefusedUser {
+  userId: string;
+  code: number;
+  message: string;
+}
+
 export interface CallState {
   status: CallStatusValue;
   callId: string | null;
@@ -135,6 +142,8 @@ export interface CallState {
   /** Who is being rung into this call, as far as this side was told, by user id. */
   inviting: Readonly<Record<string, true>>;
   epoch: number;
+  /** Where the media runs: between the two, through the media server, or each with each. */
+  placement: "p2p" | "sfu" | "mesh" | null;
   answering: boolean;
   leaving: boolean;
 }
@@ -206,7 +215,7 @@ export interface EngineEvents {
   onUserPrivacy: OfUser & { isPrivacyOn: boolean };
   onUserCommands: OfUser & { commands: string[] };
   onMediaPlan: OfCall & { epoch: number; placement: "p2p" | "sfu" | "mesh" };
-  onCallMediaTypeChanged: OfCall & { oldMediaType: MediaTypeValue; newMediaType: MediaTypeValue };
+  onCallMediaTypeChanged: OfUser & { oldMediaType: MediaTypeValue; newMediaType: MediaTypeValue };
   onMissedCall: OfCall & { callerId: string; mediaType: MediaTypeValue; reason: CallEndReasonValue };
   onKickedOffline: { message: string };
   onUserSigExpired: Record<string, never>;
@@ -250,11 +259,14 @@ export declare class CallEngine extends EventTarget {
     userData?: string;
     chatGroupId?: string;
     offlinePushInfo?: Record<string, unknown>;
-  }): Promise<{ callId: string; roomId: number | string; timeout: number }>;
+  }): Promise<{ callId: string; roomId: number | string; timeout: number; refused: RefusedUser[] }>;
   /** Enter a running call; the camera is closed at first. */
   join(callId: string): Promise<void>;
   /** Have others rung into this call. */
-  inviteUser(invitation: { userIdList: string[]; timeout?: number }): Promise<unknown>;
+  inviteUser(invitation: {
+    userIdList: string[];
+    timeout?: number;
+  }): Promise<{ invited: string[]; refused: RefusedUser[] }>;
   /** Of two people: go on without pictures. With more -1205. */
   switchMediaType(mediaType: 1 | 2): Promise<void>;
   accept(options?: { video?: boolean }): Promise<void>;

@@ -35,6 +35,7 @@ export const IDLE = Object.freeze({
   members: Object.freeze({}),
   inviting: Object.freeze({}),
   epoch: 0,
+  placement: null,
   answering: false,
   leaving: false,
   queued: null,
@@ -59,9 +60,10 @@ const INPUTS = {
     return { state: next, actions: [{ type: "openMedia", video: mediaType === MediaType.VIDEO }] };
   },
 
-  callsReply(state, { callId, timeout }) {
+  callsReply(state, { callId, timeout, refused = [] }) {
     if (state.status !== CallStatus.CALLING || state.callId) return stay(state);
-    const next = { ...state, callId, queued: null, early: [] };
+    const inviting = refused.reduce((others, { userId }) => without(others, userId), state.inviting);
+    const next = { ...state, callId, inviting, queued: null, early: [] };
     const actions = state.leaving
       ? [{ type: "hangup", callId }, deadline(LEAVE_DEADLINE_MS)]
       : [deadline(timeout * 1000 + RING_GRACE_MS)];
@@ -196,7 +198,7 @@ const EVENTS = {
   onMediaPlan(state, data, name) {
     // A plan of the present epoch adds and drops links; see plan.js.
     if (state.callId !== data.callId || state.leaving || data.epoch < state.epoch) return stay(state);
-    const next = { ...state, epoch: data.epoch };
+    const next = { ...state, epoch: data.epoch, placement: data.placement ?? null };
     return { state: next, actions: [{ type: "plan", data }, emit(name, data)] };
   },
 };
