@@ -3,11 +3,13 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.browser.chromium import Chromium, chromium
+from tests.browser.clients import Clients
 from tests.browser.clips import write_clip, write_tone
 from tests.browser.service import RunningService, running_service
 
@@ -66,6 +68,12 @@ async def other_browser(other_clip: Path, other_tone: Path) -> AsyncIterator[Chr
     """Another one, showing and sounding different."""
     async with chromium(clip=other_clip, tone=other_tone) as running:
         yield running
+
+
+@pytest.fixture
+async def clients(service: RunningService) -> AsyncIterator[Clients]:
+    async with AsyncExitStack() as stack:
+        yield Clients(service, stack)
 
 
 @pytest.fixture

@@ -2,19 +2,17 @@
 """Calls of several web phones: together, invited, joined by link, large and small, and back to two."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from playwright.async_api import expect
 
 from tests.browser.chromium import Chromium, chromium
+from tests.browser.clients import Clients
 from tests.browser.clips import write_clip
 from tests.browser.conftest import CLIP_IDENT, OTHER_CLIP_IDENT, OTHER_TONE_HZ, TONE_HZ
 from tests.browser.phone import Phone, wait_until
 from tests.browser.service import RunningService
-from tests.unit.server.rig import Client
 
 LONGEST_GAP_MS = 500
 PLACEMENT = "mesh"
@@ -77,25 +75,6 @@ async def three(browser: Chromium, other_browser: Chromium, service: RunningServ
         [await Phone(page).open_signed_in(service.link(user)) for page, user in zip(pages, ids, strict=True)]
     )
     return Three(ids, phones)
-
-
-@pytest.fixture
-async def clients(service: RunningService) -> AsyncIterator["Clients"]:
-    async with AsyncExitStack() as stack:
-        yield Clients(service, stack)
-
-
-class Clients:
-    """People who only speak the protocol: no page, no media."""
-
-    def __init__(self, service: RunningService, stack: AsyncExitStack) -> None:
-        self._service, self._stack = service, stack
-
-    async def login(self, user: str) -> Client:
-        url = f"ws://127.0.0.1:{self._service.http_port}/v1/signal"
-        client = await self._stack.enter_async_context(Client(url))
-        await client.login(user, self._service.ticket(user), f"device-{user}")
-        return client
 
 
 async def test_three_call_each_other_and_go_on_as_two(three: Three) -> None:
