@@ -3,7 +3,7 @@
 
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -127,6 +127,11 @@ class ClusterConfig(Section):
 class CallsConfig(Section):
     max_members: Annotated[int, Field(ge=2, le=100)] = 9
     """The caller included."""
+    join: Literal["members", "invited", "anyone"] = "anyone"
+    """Who may enter a running call without being rung: anyone of the app, or who was invited once.
+
+    `members` means those of the call's chat group; the service keeps no groups, so who was invited.
+    """
 
 
 class IceServerConfig(Section):

@@ -24,7 +24,7 @@ from starlette.routing import Route
 
 from callagent.config.server import ServerConfig
 from callagent.server.app import create_app
-from callagent.server.calls.policy import CallPolicy, CallRule
+from callagent.server.calls.policy import CallPolicy, CallRule, JoinPolicy
 from callagent.server.limits import LimitSettings
 from callagent.server.service import CallService
 from callagent.server.settings import ServiceSettings
@@ -222,6 +222,7 @@ def _settings(config: ServerConfig) -> ServiceSettings:
         session_silence_s=config.sessions.silence_s,
         redis_url=config.cluster.redis_url,
         policy=CallPolicy(rules),
+        join_policy=JoinPolicy(config.calls.join),
         limits=LimitSettings(**config.limits.model_dump()),
         origins=config.listen.origins,
     )

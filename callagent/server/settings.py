@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from callagent.protocol.requests import SESSION_SILENCE_S
-from callagent.server.calls.policy import CallPolicy
+from callagent.server.calls.policy import CallPolicy, JoinPolicy
 from callagent.server.limits import LimitSettings
 
 
@@ -21,6 +21,7 @@ class ServiceSettings:
     redis_url: str | None = field(default=None, repr=False)
     """Given: this is one of several nodes."""
     policy: CallPolicy = field(default_factory=CallPolicy)
+    join_policy: JoinPolicy = JoinPolicy.ANYONE
     limits: LimitSettings = field(default_factory=LimitSettings)
     origins: Sequence[str] = ()
     """Pages of other hosts that may open the signalling; `*`: of any."""
