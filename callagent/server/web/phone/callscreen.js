@@ -153,7 +153,8 @@ export class CallScreen {
     if (state.leaving) return;
     if (phase !== "connected") {
       const called = state.userIdList.filter((userId) => userId !== this.#engine.userId);
-      this.#others = phase === "outgoing" ? called : [state.callerId, ...called];
+      // Who was invited into a running call finds the one who invited among those who were called.
+      this.#others = phase === "outgoing" ? called : [...new Set([state.callerId, ...called])];
       this.#group = this.#others.length > 1;
       this.#mediaType = state.mediaType;
       this.#role = state.role;
