@@ -12,6 +12,7 @@ from tests.browser.chromium import Chromium, chromium
 from tests.browser.clients import Clients
 from tests.browser.clips import write_clip, write_tone
 from tests.browser.service import RunningService, running_service
+from tests.browser.three import Three, open_three
 
 CLIP_IDENT = 7
 TONE_HZ = 1700.0
@@ -68,6 +69,11 @@ async def other_browser(other_clip: Path, other_tone: Path) -> AsyncIterator[Chr
     """Another one, showing and sounding different."""
     async with chromium(clip=other_clip, tone=other_tone) as running:
         yield running
+
+
+@pytest.fixture
+async def three(browser: Chromium, other_browser: Chromium, service: RunningService) -> Three:
+    return await open_three(browser, other_browser, service)
 
 
 @pytest.fixture

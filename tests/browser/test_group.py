@@ -9,72 +9,27 @@ from playwright.async_api import expect
 
 from tests.browser.chromium import Chromium, chromium
 from tests.browser.clients import Clients
-from tests.browser.clips import write_clip
+from tests.browser.clips import write_small_clip
 from tests.browser.conftest import CLIP_IDENT, OTHER_CLIP_IDENT, OTHER_TONE_HZ, TONE_HZ
 from tests.browser.phone import Phone, wait_until
 from tests.browser.service import RunningService
+from tests.browser.three import OPEN_CONNECTIONS, Three
 
 LONGEST_GAP_MS = 500
 PLACEMENT = "mesh"
 """Of a call of three at a service without a media server."""
 CONNECTIONS_OF_THREE = 2
-OPEN_CONNECTIONS = "count => connections.filter((pc) => pc.connectionState !== 'closed').length === count"
-_KEEP_CONNECTIONS = """
-  window.connections = [];
-  window.RTCPeerConnection = class extends RTCPeerConnection {
-    constructor(...args) { super(...args); connections.push(this); }
-  };"""
 
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Small: three pages encode and decode it six times over."""
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.y4m", ident=CLIP_IDENT, width=480, height=272)
+    return write_small_clip(tmp_path_factory.mktemp("clips"), CLIP_IDENT)
 
 
 @pytest.fixture(scope="session")
 def other_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "other.y4m"
-    return write_clip(path, ident=OTHER_CLIP_IDENT, width=480, height=272)
-
-
-class Three:
-    """Anna and Cleo in one browser, Ben in another, so that what he sends is told apart."""
-
-    def __init__(self, ids: tuple[str, ...], phones: tuple[Phone, ...]) -> None:
-        self.anna_id, self.ben_id, self.cleo_id = ids
-        self.anna, self.ben, self.cleo = phones
-
-    async def call(self) -> None:
-        """Anna calls both, both answer, everybody sees everybody."""
-        await self.anna.call_together([self.ben_id, self.cleo_id])
-        for phone in (self.ben, self.cleo):
-            await phone.wait_for_phase("incoming")
-            await phone["answer-video"].click()
-        await self.all_see_all()
-
-    async def all_see_all(self) -> None:
-        everybody = {self.anna_id: self.anna, self.ben_id: self.ben, self.cleo_id: self.cleo}
-        for user, phone in everybody.items():
-            await phone.wait_for_phase("connected")
-            await phone.wait_for_layout("grid")
-            for other in everybody:
-                if other != user:
-                    await phone.wait_for_picture(other)
-
-
-@pytest.fixture
-async def three(browser: Chromium, other_browser: Chromium, service: RunningService) -> Three:
-    ids = service.people("anna", "ben", "cleo")
-    pages = (
-        await browser.page(init_scripts=(_KEEP_CONNECTIONS,)),
-        await other_browser.page(),
-        await browser.page(viewport=(390, 844), touch=True),
-    )
-    phones = tuple(
-        [await Phone(page).open_signed_in(service.link(user)) for page, user in zip(pages, ids, strict=True)]
-    )
-    return Three(ids, phones)
+    return write_small_clip(tmp_path_factory.mktemp("clips"), OTHER_CLIP_IDENT)
 
 
 async def test_three_call_each_other_and_go_on_as_two(three: Three) -> None:

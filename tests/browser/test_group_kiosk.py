@@ -9,7 +9,7 @@ from playwright.async_api import expect
 
 from callagent.devices.virtual.tone_meter import tone_db
 from tests.browser.chromium import Chromium
-from tests.browser.clips import write_clip
+from tests.browser.clips import write_small_clip
 from tests.browser.conftest import CLIP_IDENT, OTHER_CLIP_IDENT, OTHER_TONE_HZ, TONE_HZ
 from tests.browser.phone import Phone
 from tests.browser.service import RunningService
@@ -22,13 +22,12 @@ KIOSK_IDENT = 3
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_clip(tmp_path_factory.mktemp("clips") / "clip.y4m", ident=CLIP_IDENT, width=480, height=272)
+    return write_small_clip(tmp_path_factory.mktemp("clips"), CLIP_IDENT)
 
 
 @pytest.fixture(scope="session")
 def other_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("clips") / "other.y4m"
-    return write_clip(path, ident=OTHER_CLIP_IDENT, width=480, height=272)
+    return write_small_clip(tmp_path_factory.mktemp("clips"), OTHER_CLIP_IDENT)
 
 
 @pytest.fixture

@@ -15,6 +15,8 @@ const PHASES = {
   [CallStatus.CONNECTED]: "connected",
 };
 const DOOR = "openDoor";
+/** Another device of the same person did it. */
+const ELSEWHERE = new Set([CallEndReason.OTHER_DEVICE_ACCEPTED, CallEndReason.OTHER_DEVICE_REJECT]);
 
 export class CallScreen {
   #engine;
@@ -193,7 +195,7 @@ export class CallScreen {
     const declined = this.#role === "callee" && !connected;
     if (cancelled || declined) {
       this.close();
-      if (!mine) notify(text);
+      if (!mine || ELSEWHERE.has(data.reason)) notify(text);
       return;
     }
     this.#screen.dataset.phase = "ended";

@@ -181,7 +181,8 @@ const EVENTS = {
 
   onUserInviting(state, data, name) {
     if (state.callId !== data.callId) return stay(state);
-    const inviting = { ...state.inviting, [data.userId]: true };
+    const here = data.userId in state.members;
+    const inviting = here ? state.inviting : { ...state.inviting, [data.userId]: true };
     return { state: { ...state, inviting }, actions: [emit(name, data)] };
   },
 
