@@ -29,6 +29,7 @@ from callagent.server.calls import state
 from callagent.server.calls.admission import Admission, checked_timeout
 from callagent.server.calls.commands import (
     Accept,
+    Addressed,
     Command,
     EndByService,
     Hangup,
@@ -38,6 +39,7 @@ from callagent.server.calls.commands import (
     Reject,
     RingTimeout,
     Step,
+    ToSession,
 )
 from callagent.server.calls.group_media import GroupMedia
 from callagent.server.calls.model import ALIVE, Call, MemberStatus
@@ -80,7 +82,7 @@ class CallControl:
         self._repository = repository
         self._announcer = announcer
         self._now = now
-        self._ice_servers = list(settings.ice_servers)
+        self._ice = settings.ice
         self._admission = Admission(settings)
         self._group_media = group_media
 
@@ -188,7 +190,7 @@ class CallControl:
         step = state.start(ready, now)
         changes = Changes(
             invite.app_id,
-            step=self.equipped(step),
+            step=self._equipped(step, now),
             needs_session=invite.session_id,
             callbacks=callbacks(None, step, None, now) + _pushes(step, facts, push_info, now),
             acted=invite.session_id,
@@ -262,19 +264,18 @@ class CallControl:
 
     def step(self, call: Call, command: Command, now: float) -> Step:
         """What the command does, ready to be told. Raises as `state.apply`."""
-        return self.equipped(state.apply(call, command, now, media_server=self._group_media.available))
+        return self._equipped(state.apply(call, command, now, media_server=self._group_media.available), now)
 
-    def equipped(self, step: Step) -> Step:
-        """The step with this service's ICE servers in its media plans."""
-        if not self._ice_servers:
-            return step
-        events = tuple(
-            replace(event, data=event.data.model_copy(update={"ice_servers": self._ice_servers}))
-            if isinstance(event.data, OnMediaPlan)
-            else event
-            for event in step.events
-        )
-        return replace(step, events=events)
+    def _equipped(self, step: Step, now: float) -> Step:
+        """The step with each session's own ICE servers in its media plan."""
+
+        def equipped(event: Addressed) -> Addressed:
+            if not isinstance(event.data, OnMediaPlan) or not isinstance(event.to, ToSession):
+                return event
+            plan = self._ice.equipped(event.data, step.call.app_id, event.to.session_id, now)
+            return replace(event, data=plan)
+
+        return replace(step, events=tuple(map(equipped, step.events)))
 
 
 def _pushes(
