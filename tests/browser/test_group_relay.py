@@ -18,9 +18,10 @@ from tests.programs import running
 _WAY = """
 async (user) => {
   const reports = await callagentPhone.engine.getStats(user);
-  const pair = Array.from(reports.values()).find(({ type, nominated }) => type === "candidate-pair" && nominated);
+  const all = Array.from(reports.values());
+  const pair = all.find(({ type, nominated }) => type === "candidate-pair" && nominated);
   const ends = [reports.get(pair.localCandidateId), reports.get(pair.remoteCandidateId)];
-  const own = Array.from(reports.values()).filter(({ type }) => type === "local-candidate");
+  const own = all.filter(({ type }) => type === "local-candidate");
   return [...ends, ...own].map(({ candidateType }) => candidateType);
 }"""
 
