@@ -61,7 +61,7 @@ class CallService:
         )
         self.timers = StoredTimers(storage, now, shared=redis_url is not None)
         self.presence = StoredPresence(storage, self.bus)
-        repository = Repository(storage)
+        repository = Repository(storage, alone=redis_url is None)
         self.callbacks = CallbackDelivery(storage, self.accounts, now)
         self.group_media: GroupMedia = NoGroupMedia()
         announcer = Announcer(
