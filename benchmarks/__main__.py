@@ -15,6 +15,7 @@ from benchmarks import (
     laboratory,
     loopback,
     setup,
+    signalling,
     soak,
     weaknet,
 )
@@ -30,6 +31,7 @@ BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "laboratory": laboratory.run,
     "loopback": loopback.run,
     "setup": setup.run,
+    "signalling": signalling.run,
     "soak": soak.run,
     "weaknet": weaknet.run,
 }

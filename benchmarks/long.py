@@ -50,6 +50,12 @@ MEASURED = {
         "callagent/rtc",
     ),
     "setup": ("benchmarks/setup.py", "callagent"),
+    "signalling": (
+        "benchmarks/signalling*.py",
+        "benchmarks/cpu_group.py",
+        "callagent/protocol",
+        "callagent/server",
+    ),
     "soak": ("benchmarks/soak*.py", "callagent/media", "callagent/rtc"),
     "weaknet": (
         "benchmarks/weaknet*.py",

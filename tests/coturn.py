@@ -5,8 +5,9 @@ import asyncio
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.programs import until
@@ -25,17 +26,42 @@ def _free_port(address: str) -> int:
 @asynccontextmanager
 async def coturn(address: str = "127.0.0.1") -> AsyncIterator[dict[str, Any]]:
     """Runs at this address, relays from it too; gives the entry for the service's `ice.servers`."""
+    port = _free_port(address)
+    options = f"--no-tls --no-dtls -p {port} -a -u {_USER}:{_PASSWORD}"
+    async with _running(address, port, options.split()):
+        yield {"urls": [f"turn:{address}:{port}"], "username": _USER, "credential": _PASSWORD}
+
+
+@asynccontextmanager
+async def coturn_with_secret(
+    secret: str, certificate: Path, address: str = "127.0.0.1"
+) -> AsyncIterator[tuple[int, int]]:
+    """As docs/networks.md sets it up; gives the ports for UDP and TCP, and for TLS.
+
+    `certificate`: PEM, with its key.
+    """
+    port, tls_port = _free_port(address), _free_port(address)
+    options = [
+        *f"-p {port} --tls-listening-port {tls_port} --use-auth-secret".split(),
+        f"--static-auth-secret={secret}",
+        *("--cert", str(certificate), "--pkey", str(certificate)),
+    ]
+    async with _running(address, port, options):
+        yield port, tls_port
+
+
+@asynccontextmanager
+async def _running(address: str, port: int, options: Sequence[str]) -> AsyncIterator[None]:
     path = shutil.which("turnserver")
     if path is None:
         raise FileNotFoundError("Debian's coturn is not installed: .ci/packages test")
-    port = _free_port(address)
-    options = (
-        f"-n --no-cli --no-tls --no-dtls --allow-loopback-peers -L {address} -E {address} -p {port}"
-        f" -a -u {_USER}:{_PASSWORD} -r callagent --log-file=stdout --userdb=/dev/null"
+    common = (
+        f"-n --no-cli --allow-loopback-peers -L {address} -E {address} -r callagent"
+        " --log-file=stdout --userdb=/dev/null"
     )
     with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
         process = await asyncio.create_subprocess_exec(
-            *(path, *options.split(), f"--pidfile={folder}/pid"),
+            *(path, *common.split(), *options, f"--pidfile={folder}/pid"),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -52,7 +78,7 @@ async def coturn(address: str = "127.0.0.1") -> AsyncIterator[dict[str, Any]]:
 
         try:
             await until(listens, START_S, lambda: "coturn does not listen")
-            yield {"urls": [f"turn:{address}:{port}"], "username": _USER, "credential": _PASSWORD}
+            yield
         finally:
             if process.returncode is None:
                 process.terminate()

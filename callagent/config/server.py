@@ -3,7 +3,7 @@
 
 from ipaddress import ip_address, ip_network
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
@@ -127,6 +127,11 @@ class ClusterConfig(Section):
 class CallsConfig(Section):
     max_members: Annotated[int, Field(ge=2, le=100)] = 9
     """The caller included."""
+    join: Literal["members", "invited", "anyone"] = "anyone"
+    """Who may enter a running call without being rung: anyone of the app, or who was invited once.
+
+    `members` means those of the call's chat group; the service keeps no groups, so who was invited.
+    """
 
 
 class IceServerConfig(Section):
@@ -147,8 +152,39 @@ class IceServerConfig(Section):
         return self
 
 
+class TurnConfig(Section):
+    """A TURN server (coturn with `use-auth-secret`) for which the service makes time-limited credentials."""
+
+    host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]+$")]
+    secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(default=None, repr=False)
+    """coturn's `static-auth-secret`; or in a file, whose first line it is."""
+    secret_file: FilePath | None = None
+    lifetime_s: Annotated[int, Field(ge=300, le=7 * 86400)] = 86400
+    udp_port: Port | None = 3478
+    tcp_port: Port | None = 3478
+    tls_port: Port | None = None
+
+    @model_validator(mode="after")
+    def _one_secret_and_one_way(self) -> Self:
+        if (self.secret is None) == (self.secret_file is None):
+            raise key_error("secret", "either secret or secret_file is required")
+        if self.udp_port is self.tcp_port is self.tls_port is None:
+            raise key_error("udp_port", "at least one of udp_port, tcp_port and tls_port is required")
+        return self
+
+
 class IceConfig(Section):
     servers: list[IceServerConfig] = []
+    turn: list[TurnConfig] = []
+    relay_only: bool | list[Annotated[int, Field(ge=1, lt=2**31)]] = False
+    """Media goes by TURN only, never from device to device: for every app, or for these."""
+
+    @model_validator(mode="after")
+    def _a_relay_for_relay_only(self) -> Self:
+        static = any(url.startswith("turn") for server in self.servers for url in server.urls)
+        if self.relay_only and not self.turn and not static:
+            raise key_error("relay_only", "needs a TURN server in ice.turn or ice.servers")
+        return self
 
 
 class SessionsConfig(Section):

@@ -125,6 +125,16 @@ class Placement(StrEnum):
     MESH = "mesh"
 
 
+class MediaFlow(StrEnum):
+    """Which way media goes between a session and one peer of its plan."""
+
+    BOTH = "both"
+    SEND = "send"
+    """To the media server; this side offers."""
+    RECEIVE = "receive"
+    """From the media server, which offers."""
+
+
 class MemberKind(StrEnum):
     USER = "user"
     SIP = "sip"

@@ -12,6 +12,7 @@ from callagent.protocol.command import Command, CommandAnswer
 from callagent.protocol.enums import (
     CallEndReason,
     CallRole,
+    MediaFlow,
     MediaType,
     MemberKind,
     Placement,
@@ -119,6 +120,21 @@ class OnUserNoResponse(UserEventData): ...
 class OnUserLineBusy(UserEventData): ...
 
 
+class OnUserInviting(UserEventData):
+    """A member had this user rung for the running call."""
+
+    inviter_id: str
+
+
+class OnCallMediaTypeChanged(EventData):
+    """A video call of two became an audio call; the cameras are to be closed."""
+
+    user_id: str
+    """Who wanted it."""
+    old_media_type: MediaType
+    new_media_type: MediaType
+
+
 class OnUserJoin(UserEventData):
     """A member connected. Also sent to the one who joins, once for every member already there."""
 
@@ -156,18 +172,27 @@ class OnUserCommands(UserEventData):
 
 class MediaPeer(Wire):
     user_id: str
+    """Whose media it is; one's own for `send`."""
     session_id: str
+    """Where media messages go: the other session, or this session's link to the media server."""
+    flow: MediaFlow = MediaFlow.BOTH
 
 
 class OnMediaPlan(EventData):
-    """How media runs from now on. For p2p: one connection to each peer; the lower session id offers."""
+    """How media runs from now on: one connection to each peer.
+
+    p2p and mesh: of two sessions the one with the lower id offers. A plan of the present epoch
+    changes only the list of peers: what is no longer in it is closed, what is new is made.
+    """
 
     epoch: int
     placement: Placement
     peers: list[MediaPeer]
-    """The other connected sessions."""
+    """p2p and mesh: the other connected sessions. sfu: the links to the media server there are so far."""
     ice_servers: list[dict[str, Any]] = []
     """As W3C RTCIceServer."""
+    ice_transport_policy: Literal["all", "relay"] = "all"
+    """As W3C RTCIceTransportPolicy."""
 
 
 class OnMissedCall(EventData):
@@ -203,6 +228,8 @@ AnyEventData = (
     | OnUserReject
     | OnUserNoResponse
     | OnUserLineBusy
+    | OnUserInviting
+    | OnCallMediaTypeChanged
     | OnUserJoin
     | OnUserLeave
     | OnUserAudioAvailable
@@ -224,6 +251,8 @@ EVENT_TYPES: dict[str, type[AnyEventData]] = {
         OnUserReject,
         OnUserNoResponse,
         OnUserLineBusy,
+        OnUserInviting,
+        OnCallMediaTypeChanged,
         OnUserJoin,
         OnUserLeave,
         OnUserAudioAvailable,

@@ -33,7 +33,11 @@ class MediaMessage(Wire):
 
     call_id: CallId
     epoch: Annotated[int, Field(ge=1)]
-    kind: Literal["offer", "answer", "candidate"]
+    kind: Literal["offer", "answer", "candidate", "restart"]
+    """`restart`: to the media server, on a link it sends by: offer anew, with this message's attempt."""
+    attempt: Annotated[str, StringConstraints(max_length=16)] = ""
+    """Of a link to the media server that begins anew within the epoch: chosen at random by the client.
+    A message of another attempt than the present one is dropped."""
     sdp: Sdp | None = None
     tracks: list[Track] = []
     candidate: IceCandidate | None = None

@@ -4,7 +4,7 @@
 from typing import Any
 
 from callagent.protocol.base import Wire
-from callagent.protocol.enums import CallResult, MediaType, RecentCallResult, UserStatus
+from callagent.protocol.enums import CallResult, MediaType, Placement, RecentCallResult, UserStatus
 
 
 class MemberSnapshot(Wire):
@@ -32,6 +32,7 @@ class CallSnapshot(Wire):
     epoch: int
     began_seconds_ago: float | None = None
     """None while nobody has accepted."""
+    placement: Placement = Placement.P2P
 
 
 class HelloData(Wire):
@@ -54,10 +55,31 @@ class HelloData(Wire):
     """The call this very session is connected in or rings for."""
 
 
+class RefusedUser(Wire):
+    """One of several who is not rung, and why."""
+
+    user_id: str
+    code: int
+    message: str
+
+
 class CallsData(Wire):
     call_id: str
     room_id: int | str
     timeout: int
+    refused: list[RefusedUser] = []
+    """Those of the list that cannot be called; the others are."""
+
+
+class InviteData(Wire):
+    invited: list[str]
+    """Who is being rung now; not who was in the call already, or is busy."""
+    refused: list[RefusedUser] = []
+
+
+class JoinData(Wire):
+    room_id: int | str
+    media_type: MediaType
 
 
 class UserInfo(Wire):

@@ -20,6 +20,9 @@ PING_REPLY_S = 3.0
 SESSION_SILENCE_S = 30.0
 """The service drops a session that was silent, or away, for this long."""
 
+SFU_CAPABILITY = "sfu"
+"""The client can send to and receive from a media server. Without it calls of several are a mesh."""
+
 RoomName = Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,64}$")]
 
 
@@ -49,6 +52,7 @@ class Hello(Request):
     version: ShortText = ""
     model: ShortText = ""
     capabilities: list[ShortText] = []
+    """What the client can beside the basics; see `SFU_CAPABILITY`."""
     resume: Resume | None = None
 
 
@@ -88,6 +92,42 @@ class Calls(Request):
     user_data: Annotated[str, StringConstraints(max_length=4096)] = ""
     chat_group_id: ShortText = ""
     offline_push_info: OfflinePushInfo | None = None
+
+
+class InviteUser(Request):
+    """Ring more users for a call this session calls in or is connected in."""
+
+    type: Literal["inviteUser"] = "inviteUser"
+    call_id: CallId
+    user_id_list: list[str]
+    """Checked as those of `Calls`; who is in the call already is left out silently."""
+    timeout: int = 30
+    offline_push_info: OfflinePushInfo | None = None
+
+
+class Join(Request):
+    """Enter a running call without having been rung; by the service's policy (`calls.join`)."""
+
+    type: Literal["join"] = "join"
+    call_id: CallId
+
+
+class SwitchMediaType(Request):
+    """Make a video call of two an audio call."""
+
+    type: Literal["switchMediaType"] = "switchMediaType"
+    call_id: CallId
+    media_type: Literal[MediaType.AUDIO, MediaType.VIDEO]
+
+
+class View(Request):
+    """What this session wants to receive of another member by way of the media server."""
+
+    type: Literal["view"] = "view"
+    call_id: CallId
+    user_id: UserId
+    layer: Literal["h", "l", "off"] = "h"
+    """The large picture, the small one, or none."""
 
 
 class Accept(Request):
@@ -133,7 +173,10 @@ class Renegotiate(Request):
 
 
 class SendMedia(Request):
-    """Pass a media message to another session of the same call; not stored."""
+    """Pass a media message to another session of the same call, or to one's link to the media server.
+
+    It is not stored.
+    """
 
     type: Literal["media"] = "media"
     to: SessionId
@@ -189,6 +232,10 @@ AnyRequest = (
     | Ping
     | Logout
     | Calls
+    | InviteUser
+    | Join
+    | SwitchMediaType
+    | View
     | Accept
     | Reject
     | Hangup
@@ -209,6 +256,10 @@ REQUEST_TYPES: dict[str, type[AnyRequest]] = {
         Ping,
         Logout,
         Calls,
+        InviteUser,
+        Join,
+        SwitchMediaType,
+        View,
         Accept,
         Reject,
         Hangup,

@@ -8,6 +8,7 @@ from callagent.protocol.base import Wire
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import UsersData
 from callagent.protocol.requests import (
+    SFU_CAPABILITY,
     Accept,
     AnswerCommand,
     AnyRequest,
@@ -15,6 +16,8 @@ from callagent.protocol.requests import (
     GetHistory,
     GetUsers,
     Hangup,
+    InviteUser,
+    Join,
     Logout,
     Reject,
     Renegotiate,
@@ -22,11 +25,14 @@ from callagent.protocol.requests import (
     SendMedia,
     SetSelfInfo,
     SetTracks,
+    SwitchMediaType,
+    View,
 )
 from callagent.server.accounts import Accounts
 from callagent.server.calls import commands
 from callagent.server.calls.control import CallControl
 from callagent.server.calls.history import history_of
+from callagent.server.calls.relay import CallRelay
 from callagent.server.limits import Limits
 from callagent.server.presence import Presence
 from callagent.server.sessions import Login, Sessions
@@ -44,6 +50,7 @@ class Handlers:
         accounts: Accounts,
         sessions: Sessions,
         control: CallControl,
+        relay: CallRelay,
         presence: Presence,
         limits: Limits,
     ) -> None:
@@ -51,11 +58,16 @@ class Handlers:
         self._accounts = accounts
         self._sessions = sessions
         self._control = control
+        self._relay = relay
         self._presence = presence
         self._limits = limits
         self._of_type: dict[type[AnyRequest], Handler] = {
             Logout: self._logout,
             Calls: self._calls,
+            InviteUser: self._invite_user,
+            Join: self._join,
+            SwitchMediaType: self._switch_media_type,
+            View: self._view,
             Accept: self._accept,
             Reject: self._reject,
             Hangup: self._hangup,
@@ -78,12 +90,27 @@ class Handlers:
         await self._sessions.logout(login)
 
     async def _calls(self, login: Login, request: Calls) -> Wire:
-        if not self._limits.allows_call(login.key.app_id, login.user_id):
-            raise CallAgentError(ErrorCode.TOO_MANY_REQUESTS, "You call too often; try again in a moment")
-        return await self._control.invite(login.key, login.user_id, request)
+        self._check_rate(login)
+        return await self._control.invite(login.key, login.user_id, request, sfu=_can_use_sfu(login))
+
+    async def _invite_user(self, login: Login, request: InviteUser) -> Wire:
+        self._check_rate(login)
+        return await self._control.invite_more(login.key, login.user_id, request)
+
+    async def _join(self, login: Login, request: Join) -> Wire:
+        self._check_rate(login)
+        return await self._control.join(login.key, login.user_id, request.call_id, sfu=_can_use_sfu(login))
+
+    async def _switch_media_type(self, login: Login, request: SwitchMediaType) -> None:
+        command = commands.SwitchMediaType(login.user_id, login.key.session_id, request.media_type)
+        await self._command(login, request.call_id, command)
+
+    async def _view(self, login: Login, request: View) -> None:
+        await self._relay.view(login.key, login.user_id, request)
 
     async def _accept(self, login: Login, request: Accept) -> None:
-        await self._command(login, request.call_id, commands.Accept(login.user_id, login.key.session_id))
+        accept = commands.Accept(login.user_id, login.key.session_id, _can_use_sfu(login))
+        await self._command(login, request.call_id, accept)
 
     async def _reject(self, login: Login, request: Reject) -> None:
         await self._command(login, request.call_id, commands.Reject(login.user_id, login.key.session_id))
@@ -108,13 +135,13 @@ class Handlers:
         await self._command(login, request.call_id, command)
 
     async def _media(self, login: Login, request: SendMedia) -> None:
-        await self._control.relay(login.key, login.user_id, request)
+        await self._relay.media(login.key, login.user_id, request)
 
     async def _remote_command(self, login: Login, request: SendCommand) -> None:
-        await self._control.relay_command(login.key, login.user_id, request)
+        await self._relay.command(login.key, login.user_id, request)
 
     async def _remote_answer(self, login: Login, request: AnswerCommand) -> None:
-        await self._control.relay_answer(login.key, login.user_id, request)
+        await self._relay.answer(login.key, login.user_id, request)
 
     async def _get_users(self, login: Login, request: GetUsers) -> Wire:
         if request.subscribe:
@@ -130,5 +157,14 @@ class Handlers:
         await self._accounts.set_self_info(app_id, user_id, request.nickname, request.avatar)
         self._presence.changed(app_id, [user_id])
 
+    def _check_rate(self, login: Login) -> None:
+        """Raises TOO_MANY_REQUESTS."""
+        if not self._limits.allows_call(login.key.app_id, login.user_id):
+            raise CallAgentError(ErrorCode.TOO_MANY_REQUESTS, "You call too often; try again in a moment")
+
     async def _command(self, login: Login, call_id: str, command: commands.Command) -> None:
         await self._control.apply(login.key.app_id, call_id, command)
+
+
+def _can_use_sfu(login: Login) -> bool:
+    return SFU_CAPABILITY in login.capabilities

@@ -93,11 +93,17 @@ class Committed:
 class Repository:
     """Used on the event loop; every method is one transaction."""
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, *, alone: bool = False) -> None:
+        """`alone`: nobody else changes calls in this database, so what was stored need not be read again."""
         self._storage = storage
+        self._live: dict[tuple[int, str], Versioned] | None = {} if alone else None
+        """As they were stored last. A commit that finds otherwise forgets the call."""
 
     async def load(self, app_id: int, call_id: str) -> Versioned | None:
         """A live call; None when it is over or never was."""
+        known = self._live.get((app_id, call_id)) if self._live is not None else None
+        if known is not None:
+            return known
         return await self._storage.read(lambda connection: calls.load(connection, app_id, call_id))
 
     async def in_room(self, app_id: int, room_id: int | str) -> list[str]:
@@ -127,9 +133,31 @@ class Repository:
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
         try:
-            return await self._storage.write(lambda connection: _apply(connection, changes, now))
-        except IntegrityError as error:
-            raise Conflict from error
+            committed = await self._storage.write(lambda connection: _apply(connection, changes, now))
+        except BaseException as error:
+            # Also one that was given up: it may have been done.
+            self._forget(changes)
+            if isinstance(error, IntegrityError):
+                raise Conflict from error
+            raise
+        self._remember(changes)
+        return committed
+
+    def _remember(self, changes: Changes) -> None:
+        if self._live is None or changes.step is None:
+            return
+        call = changes.step.call
+        version = 1 if changes.before is None else changes.before.version + 1
+        known = self._live.get((call.app_id, call.call_id))
+        if call.over:
+            self._live.pop((call.app_id, call.call_id), None)
+        elif known is None or known.version < version:
+            # A later commit may have come back before this one.
+            self._live[call.app_id, call.call_id] = Versioned(call, version)
+
+    def _forget(self, changes: Changes) -> None:
+        if self._live is not None and changes.before is not None:
+            self._live.pop((changes.app_id, changes.before.call.call_id), None)
 
 
 def _apply(connection: Connection, changes: Changes, now: float) -> Committed:
@@ -150,7 +178,7 @@ def _apply(connection: Connection, changes: Changes, now: float) -> Committed:
         if step.record is not None:
             calls.add_record(connection, step.record)
         due, cleared = _ring_timers(before, step.call)
-        timers.put(connection, due)
+        (timers.add if before is None else timers.put)(connection, due)
         timers.remove(connection, cleared)
     events = (step.events if step is not None else ()) + changes.notices
     if events:

@@ -24,10 +24,8 @@ from starlette.routing import Route
 
 from callagent.config.server import ServerConfig
 from callagent.server.app import create_app
-from callagent.server.calls.policy import CallPolicy, CallRule
-from callagent.server.limits import LimitSettings
+from callagent.server.configured import SecretUnreadable, settings_of
 from callagent.server.service import CallService
-from callagent.server.settings import ServiceSettings
 from callagent.server.storage.engine import DatabaseTaken
 from callagent.server.tls import ServerTls, TlsError, configured_tls, local_tls, machine_addresses
 
@@ -203,28 +201,12 @@ async def _tls(config: ServerConfig) -> ServerTls:
 
 async def _open_service(config: ServerConfig) -> CallService:
     try:
-        return await CallService.open(config.storage.database_url, settings=_settings(config))
-    except DatabaseTaken as error:
+        return await CallService.open(config.storage.database_url, settings=settings_of(config))
+    except (DatabaseTaken, SecretUnreadable) as error:
         raise ServeError(str(error)) from error
     except (OSError, SQLAlchemyError) as error:
         reason = str(error).splitlines()[0]
         raise ServeError(f"the database cannot be opened: {reason}") from error
-
-
-def _settings(config: ServerConfig) -> ServiceSettings:
-    rules = [
-        CallRule(tuple(rule.callers), tuple(rule.callees), rule.allow, rule.app)
-        for rule in config.policy.calls
-    ]
-    return ServiceSettings(
-        ice_servers=[server.model_dump(exclude_none=True) for server in config.ice.servers],
-        max_members=config.calls.max_members,
-        session_silence_s=config.sessions.silence_s,
-        redis_url=config.cluster.redis_url,
-        policy=CallPolicy(rules),
-        limits=LimitSettings(**config.limits.model_dump()),
-        origins=config.listen.origins,
-    )
 
 
 async def _start(service: CallService) -> None:

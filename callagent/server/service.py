@@ -16,6 +16,8 @@ from callagent.server.announce import Announcer
 from callagent.server.bus import Bus, LocalBus
 from callagent.server.callbacks.delivery import CallbackDelivery
 from callagent.server.calls.control import CallControl
+from callagent.server.calls.group_media import GroupMedia, NoGroupMedia
+from callagent.server.calls.relay import CallRelay
 from callagent.server.clock import Now, steady_clock
 from callagent.server.connection import Connection
 from callagent.server.handlers import Handlers
@@ -59,10 +61,15 @@ class CallService:
         )
         self.timers = StoredTimers(storage, now, shared=redis_url is not None)
         self.presence = StoredPresence(storage, self.bus)
-        repository = Repository(storage)
+        repository = Repository(storage, alone=redis_url is None)
         self.callbacks = CallbackDelivery(storage, self.accounts, now)
-        announcer = Announcer(repository, self.bus, self.timers, self.presence, self.callbacks.wake)
-        self.control = CallControl(repository, announcer, self.bus, now, settings)
+        self.group_media: GroupMedia = NoGroupMedia()
+        announcer = Announcer(
+            *(repository, self.bus, self.timers, self.presence, self.callbacks.wake),
+            on_group_call=self.group_media.follow,
+        )
+        self.control = CallControl(repository, announcer, now, settings, self.group_media)
+        relay = CallRelay(repository, self.bus, self.group_media)
         self.sessions = Sessions(
             storage,
             repository,
@@ -80,7 +87,7 @@ class CallService:
         if redis_url is not None:
             self.nodes = Nodes(storage, self.node_id, self.sessions.take_over, self._was_forgotten)
         self.handlers = Handlers(
-            storage, self.accounts, self.sessions, self.control, self.presence, self.limits
+            storage, self.accounts, self.sessions, self.control, relay, self.presence, self.limits
         )
         self._connections: dict[Connection, asyncio.Task[Any]] = {}
         self._housekeeper: asyncio.Task[None] | None = None

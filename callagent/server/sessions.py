@@ -58,6 +58,8 @@ class Login:
     """The last event this connection's client has."""
     newest_seq: int
     """The last event there is: what it missed ends there."""
+    capabilities: frozenset[str] = frozenset()
+    """What the client said it can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +319,7 @@ class Sessions:
             resumed=True,
             seq=resume.last_seq,
             newest_seq=stored.last_seq,
+            capabilities=frozenset(hello.capabilities),
         )
 
     async def _open(self, hello: Hello, multi_device: bool, address: str) -> Login:
@@ -344,7 +347,8 @@ class Sessions:
         logger.info(
             "session %s of %s opened on %s (%s)", key.session_id, user_id, hello.device_id, hello.platform
         )
-        return Login(key, user_id, 1, token, resumed=False, seq=0, newest_seq=0)
+        able = frozenset(hello.capabilities)
+        return Login(key, user_id, 1, token, resumed=False, seq=0, newest_seq=0, capabilities=able)
 
     async def _kick(self, key: SessionKey) -> None:
         message = "You logged in on another device"
@@ -364,7 +368,7 @@ class Sessions:
         member = in_call.call.call.members[session.user_id]
         if member.status not in PRESENT or member.session_id != session.key.session_id:
             return None
-        return self._control.equipped(state.apply(in_call.call.call, command, now))
+        return self._control.step(in_call.call.call, command, now)
 
     def _away_for_too_long(self, session: StoredSession, now: float) -> bool:
         return session.away_since is not None and now >= session.away_since + self._silence_s

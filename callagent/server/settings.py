@@ -3,17 +3,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from callagent.protocol.requests import SESSION_SILENCE_S
-from callagent.server.calls.policy import CallPolicy
+from callagent.server.calls.policy import CallPolicy, JoinPolicy
+from callagent.server.ice import IceSettings
 from callagent.server.limits import LimitSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceSettings:
-    ice_servers: Sequence[dict[str, Any]] = ()
-    """W3C RTCIceServer objects, for every media plan."""
+    ice: IceSettings = field(default_factory=IceSettings)
+    """For every media plan."""
     max_members: int = 9
     """Of one call, the caller included."""
     session_silence_s: float = SESSION_SILENCE_S
@@ -21,6 +21,7 @@ class ServiceSettings:
     redis_url: str | None = field(default=None, repr=False)
     """Given: this is one of several nodes."""
     policy: CallPolicy = field(default_factory=CallPolicy)
+    join_policy: JoinPolicy = JoinPolicy.ANYONE
     limits: LimitSettings = field(default_factory=LimitSettings)
     origins: Sequence[str] = ()
     """Pages of other hosts that may open the signalling; `*`: of any."""

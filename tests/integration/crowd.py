@@ -8,7 +8,7 @@ they meet differs from run to run.
 import asyncio
 import contextlib
 import random
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,8 +18,12 @@ from tests.unit.server.rig import Client, Json, Rig
 
 PING_S = 0.7
 ENDS = ("onCallEnd", "onCallNotConnected")
+BEGINNINGS = ("onCallReceived", "onCallBegin")
+"""Who was in a call may be rung for it again, or join it."""
 ANSWERED = {0, 8010, -1203, 8021, 90008}
 """What a request that fits no more may be told."""
+ALSO = {"join": {-1202}, "inviteUser": {-1202}, "switchMediaType": {-1205}}
+"""And these: the call is full; it is none of two, or of audio already."""
 
 
 @dataclass
@@ -41,8 +45,8 @@ class Device:
     def __init__(self, rig: Rig, user: str, name: str, crowd: "Crowd") -> None:
         self.rig, self.user, self.name, self.crowd = rig, user, name, crowd
         self.client: Client | None = None
-        self.stories: dict[tuple[str, str], Story] = {}
-        """By session and call."""
+        self.stories: dict[tuple[str, str], list[Story]] = {}
+        """By session and call: one for each time it was in it."""
         self.call_id = ""
         """The call this session rings for, or is in."""
         self.ringing = self.connected = False
@@ -89,7 +93,7 @@ class Device:
             reply = await client.ask(kind, **fields)
         except (ConnectionClosed, KeyError):
             return None
-        if reply["code"] not in ANSWERED:
+        if reply["code"] not in ANSWERED | ALSO.get(kind, set()):
             raise Broken(f"{self.name}: {kind} {fields} was answered {reply}")
         return reply
 
@@ -116,7 +120,10 @@ class Device:
         if "callId" not in data or name == "onMissedCall":
             return
         call_id = data["callId"]
-        story = self.stories.setdefault((session_id, call_id), Story())
+        stories = self.stories.setdefault((session_id, call_id), [Story()])
+        if stories[-1].ends and name in BEGINNINGS:
+            stories.append(Story())
+        story = stories[-1]
         if story.ends:
             raise Broken(f"{self.name}: {name} after the end of call {call_id}: {story.names}")
         story.names.append(name)
@@ -145,6 +152,8 @@ class Crowd:
         self.devices += [Device(rig, user, f"{user}-b", self) for user in self.users[:two_devices]]
         self.started: set[str] = set()
         """Calls that the service named to a caller."""
+        self.recent: deque[str] = deque(maxlen=8)
+        """Those that may still be going on."""
 
     @property
     def count(self) -> int:
@@ -199,21 +208,38 @@ class Crowd:
             kind = "accept" if drawn < 0.7 else "reject" if drawn < 0.85 else "hangup"
             await device.ask(kind, callId=device.call_id)
         elif device.call_id:
-            if drawn < 0.5:
-                await device.ask("hangup", callId=device.call_id)
-            elif drawn < 0.8:
-                await device.ask("setTracks", callId=device.call_id, audio=drawn < 0.65)
-            else:
-                await device.ask("renegotiate", callId=device.call_id, epoch=1)
+            await self._take_part(device, chance)
+        elif drawn < 0.3 and self.recent:
+            await device.ask("join", callId=chance.choice(self.recent))
         elif other != device.user:
-            reply = await device.ask("calls", userIdList=[other], mediaType=2, timeout=10)
+            callees = [
+                user for user in {other, *chance.sample(self.users, drawn > 0.8)} if user != device.user
+            ]
+            reply = await device.ask("calls", userIdList=sorted(callees), mediaType=2, timeout=10)
             if reply is not None and reply["code"] == 0:
                 self.started.add(reply["data"]["callId"])
+                self.recent.append(reply["data"]["callId"])
                 if not device.call_id and drawn < 0.7:
                     device.call_id = self._still_open(device, reply["data"]["callId"])
+
+    async def _take_part(self, device: Device, chance: random.Random) -> None:
+        """In a call, or calling."""
+        drawn, call = chance.random(), {"callId": device.call_id}
+        if drawn < 0.4:
+            await device.ask("hangup", **call)
+        elif drawn < 0.6:
+            guest = chance.choice(self.users)
+            if guest != device.user:
+                await device.ask("inviteUser", **call, userIdList=[guest], timeout=10)
+        elif drawn < 0.8:
+            await device.ask("setTracks", **call, audio=drawn < 0.7)
+        elif drawn < 0.9:
+            await device.ask("switchMediaType", **call, mediaType=1)
+        else:
+            await device.ask("renegotiate", **call, epoch=1)
 
     @staticmethod
     def _still_open(device: Device, call_id: str) -> str:
         client = device.client
-        story = device.stories.get((client.session_id, call_id)) if client is not None else None
-        return "" if story is not None and story.ends else call_id
+        stories = device.stories.get((client.session_id, call_id)) if client is not None else None
+        return "" if stories and stories[-1].ends else call_id

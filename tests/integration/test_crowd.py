@@ -26,13 +26,20 @@ SILENCE_S = 3.0
 QUIET_S = 30.0
 """Rings end after ten seconds, who was lost after three."""
 
-_OF_REASON = {
-    CallEndReason.HANGUP: {CallResult.NORMAL_END},
-    CallEndReason.REJECT: {CallResult.REJECT},
-    CallEndReason.NO_RESPONSE: {CallResult.NOT_ANSWER},
-    CallEndReason.LINE_BUSY: {CallResult.CALL_BUSY},
-    CallEndReason.CANCELED: {CallResult.CANCEL},
-    CallEndReason.OFFLINE: {CallResult.INTERRUPT},
+_UNANSWERED = {
+    CallEndReason.REJECT: CallResult.REJECT,
+    CallEndReason.NO_RESPONSE: CallResult.NOT_ANSWER,
+    CallEndReason.LINE_BUSY: CallResult.CALL_BUSY,
+    CallEndReason.CANCELED: CallResult.CANCEL,
+    CallEndReason.OFFLINE: CallResult.INTERRUPT,
+}
+_BEGUN = {
+    CallEndReason.HANGUP: CallResult.NORMAL_END,
+    CallEndReason.OFFLINE: CallResult.INTERRUPT,
+    # The last but one had gone, and whom the last was waiting for did not come.
+    CallEndReason.REJECT: CallResult.NORMAL_END,
+    CallEndReason.NO_RESPONSE: CallResult.NORMAL_END,
+    CallEndReason.LINE_BUSY: CallResult.NORMAL_END,
 }
 
 logger = logging.getLogger(__name__)
@@ -75,23 +82,26 @@ async def check(rig: Rig, crowd: Crowd) -> None:
 
     told: dict[str, set[tuple[int, str]]] = {}
     for device in crowd.devices:
-        for (session_id, call_id), story in device.stories.items():
-            who = f"{device.name} ({session_id}) of call {call_id}: {story.names}"
-            assert call_id in records, f"a ghost: {who}"
-            assert len(story.ends) <= 1, who
-            if story.begun and story.ends:
-                told.setdefault(call_id, set()).add((story.ends[0]["reason"], story.ends[0]["userId"]))
+        for (session_id, call_id), stories in device.stories.items():
+            assert call_id in records, f"a ghost: {device.name} ({session_id}) of call {call_id}"
+            for story in stories:
+                assert len(story.ends) <= 1, f"{device.name} ({session_id}) of call {call_id}: {story.names}"
+                # Who leaves others behind was told of nobody's end but its own.
+                if story.begun and story.ends and story.ends[0]["userId"] != device.user:
+                    told.setdefault(call_id, set()).add((story.ends[0]["reason"], story.ends[0]["userId"]))
     for call_id, ends in told.items():
         assert len(ends) == 1, f"the sides of {call_id} were told different ends: {ends}"
-        ((reason, user_id),) = ends
-        record = records[call_id]
-        assert (record.end_reason, record.ended_by) == (reason, user_id)
-        assert CallResult(record.result) in _OF_REASON[CallEndReason(reason)]
+        assert ends == {(records[call_id].end_reason, records[call_id].ended_by)}
+    for record in rows:
+        reason = CallEndReason(record.end_reason)
+        assert CallResult(record.result) == (_BEGUN if record.accepted_at else _UNANSWERED)[reason]
 
     of_user: dict[str, list[tuple[float, float, str]]] = {}
     for member in members:
         if member.accepted_at is not None:
             assert member.ended_at is not None
+            if abs(member.ended_at - member.accepted_at - member.total_s) > 1e-3:
+                continue  # was out of it in between, and may have been elsewhere
             of_user.setdefault(member.user_id, []).append(
                 (member.accepted_at, member.ended_at, member.call_id)
             )

@@ -9,6 +9,7 @@ import pytest
 
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService
+from callagent.server.ice import IceSettings
 from tests.integration.conftest import Backing
 from tests.unit.server.rig import Client, FakeNow, Json, Rig, until
 
@@ -74,7 +75,7 @@ class Scene:
 async def scene(backing: Backing) -> AsyncIterator[Scene]:
     now = FakeNow()
     async with AsyncExitStack() as stack:
-        rig = await stack.enter_async_context(backing.fresh(now=now, ice_servers=ICE))
+        rig = await stack.enter_async_context(backing.fresh(now=now, ice=IceSettings(ICE)))
         clients = [
             await stack.enter_async_context(rig.login(user, device))
             for user, device in (("anna", "a1"), ("bea", "b1"), ("bea", "b2"))

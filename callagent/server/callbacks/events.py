@@ -133,10 +133,10 @@ def _action(was: Member | None, member: Member, command: Command | None, *, acts
             return ActionType.REJECT
         case MemberStatus.NO_RESPONSE:
             return ActionType.NOT_ANSWER
-        case MemberStatus.CONNECTED if before is None:
-            return ActionType.JOIN
         case MemberStatus.CONNECTED if before is MemberStatus.RINGING:
             return ActionType.ACCEPT
+        case MemberStatus.CONNECTED if before is not MemberStatus.CALLING:
+            return ActionType.JOIN
         case MemberStatus.CANCELED if before is MemberStatus.RINGING:
             return None if isinstance(command, EndByService) else ActionType.CANCEL_INVITE
         case MemberStatus.LEFT | MemberStatus.CANCELED if before in PRESENT and acts:

@@ -25,12 +25,44 @@ class Invite:
     timeout_s: float
     user_data: str = ""
     chat_group_id: str = ""
+    sfu: bool = False
+    """The caller's session can use a media server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
     user_id: str
     session_id: str
+    sfu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InviteMore:
+    """A present member has others rung; everything is checked but what the state decides."""
+
+    user_id: str
+    session_id: str
+    callees: tuple[str, ...]
+    busy: frozenset[str]
+    """Of the callees, those who are in another call."""
+    timeout_s: float
+    inviter_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """Somebody enters a running call by himself; that he may is checked."""
+
+    user_id: str
+    session_id: str
+    sfu: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchMediaType:
+    user_id: str
+    session_id: str
+    media_type: MediaType
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +124,9 @@ class EndByService:
 
 Command = (
     Accept
+    | InviteMore
+    | Join
+    | SwitchMediaType
     | Reject
     | Hangup
     | RingTimeout

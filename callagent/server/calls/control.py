@@ -3,44 +3,55 @@
 
 import asyncio
 import logging
-import re
 import secrets
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import replace
 from typing import TypeVar
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.events import CommandAnswerSignal, CommandSignal, OnMediaPlan, Signal
-from callagent.protocol.replies import CallsData, CallSnapshot, MemberSnapshot
-from callagent.protocol.requests import AnswerCommand, Calls, OfflinePushInfo, SendCommand, SendMedia
+from callagent.protocol.events import OnMediaPlan
+from callagent.protocol.replies import (
+    CallsData,
+    CallSnapshot,
+    InviteData,
+    JoinData,
+    RefusedUser,
+)
+from callagent.protocol.requests import (
+    Calls,
+    InviteUser,
+    OfflinePushInfo,
+)
 from callagent.server.announce import Announcer
-from callagent.server.bus import Bus
 from callagent.server.callbacks.events import Callback, Push, callbacks, push
 from callagent.server.calls import state
+from callagent.server.calls.admission import Admission, checked_timeout
 from callagent.server.calls.commands import (
     Accept,
+    Addressed,
     Command,
     EndByService,
     Hangup,
     Invite,
+    InviteMore,
+    Join,
     Reject,
     RingTimeout,
     Step,
+    ToSession,
 )
-from callagent.server.calls.model import ALIVE, Call, Member, MemberStatus
+from callagent.server.calls.group_media import GroupMedia
+from callagent.server.calls.model import ALIVE, Call, MemberStatus
+from callagent.server.calls.snapshot import snapshot_of
 from callagent.server.clock import Now
 from callagent.server.repository import Changes, InviteFacts, Repository
 from callagent.server.settings import ServiceSettings
 from callagent.server.storage.engine import Conflict
 from callagent.server.storage.event_log import SessionKey
 
-DEFAULT_TIMEOUT_S = 30
-TIMEOUT_RANGE_S = range(10, 601)
 MAX_ATTEMPTS = 20
 """Every lost compare-and-set means that another change of the same call or user went through."""
-
-_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 T = TypeVar("T")
 
@@ -64,22 +75,22 @@ class CallControl:
         self,
         repository: Repository,
         announcer: Announcer,
-        bus: Bus,
         now: Now,
         settings: ServiceSettings,
+        group_media: GroupMedia,
     ) -> None:
         self._repository = repository
         self._announcer = announcer
-        self._bus = bus
         self._now = now
-        self._ice_servers = list(settings.ice_servers)
-        self._max_members = settings.max_members
-        self._policy = settings.policy
+        self._ice = settings.ice
+        self._admission = Admission(settings)
+        self._group_media = group_media
 
-    async def invite(self, session: SessionKey, user_id: str, request: Calls) -> CallsData:
-        """Start a call from this session."""
-        callees = self._checked_callees(request.user_id_list, user_id)
-        timeout_s = _checked_timeout(request.timeout)
+    async def invite(self, session: SessionKey, user_id: str, request: Calls, *, sfu: bool) -> CallsData:
+        """Start a call from this session; `sfu`: it can use a media server."""
+        callees = self._admission.callees(request.user_id_list, user_id)
+        self._admission.check_size(1 + len(callees))
+        timeout_s = checked_timeout(request.timeout)
         invite = Invite(
             app_id=session.app_id,
             call_id=str(uuid.uuid4()),
@@ -93,9 +104,37 @@ class CallControl:
             timeout_s=timeout_s,
             user_data=request.user_data,
             chat_group_id=request.chat_group_id,
+            sfu=sfu,
         )
-        call = await retried(lambda: self._invite(invite, callees, request.offline_push_info))
-        return CallsData(call_id=call.call_id, room_id=call.room_id, timeout=timeout_s)
+        call, refused = await retried(lambda: self._invite(invite, request.offline_push_info))
+        return CallsData(call_id=call.call_id, room_id=call.room_id, timeout=timeout_s, refused=refused)
+
+    async def invite_more(self, session: SessionKey, user_id: str, request: InviteUser) -> InviteData:
+        """Ring more users for the call of this session."""
+        callees = self._admission.callees(request.user_id_list, user_id)
+        timeout_s = checked_timeout(request.timeout)
+        command = InviteMore(user_id, session.session_id, tuple(callees), frozenset(), timeout_s)
+        return await retried(lambda: self._invite_more(session.app_id, command, request))
+
+    async def join(self, session: SessionKey, user_id: str, call_id: str, *, sfu: bool) -> JoinData:
+        """Enter a running call by oneself."""
+
+        async def attempt() -> Call:
+            own = (await self._repository.load_of_user(session.app_id, user_id)).call
+            if own is not None and own.call.call_id != call_id:
+                raise CallAgentError(ErrorCode.REQUEST_REFUSED, "You are in another call")
+            call = await self.live(session.app_id, call_id)
+            if call is None:
+                raise CallAgentError(ErrorCode.INVITE_HANDLED, "There is no such call any more", "callId")
+            alive = call.with_status(*ALIVE)
+            if user_id not in [member.user_id for member in alive]:
+                self._admission.check_may_join(call, user_id)
+                self._admission.check_size(len(alive) + 1, "callId")
+            joined = await self._apply(session.app_id, call_id, Join(user_id, session.session_id, sfu))
+            return joined or call
+
+        call = await retried(attempt)
+        return JoinData(room_id=call.room_id, media_type=call.media_type)
 
     async def apply(self, app_id: int, call_id: str, command: Command) -> Call | None:
         """One command on one call; None when the call is over (and the command does not mind)."""
@@ -119,7 +158,7 @@ class CallControl:
                 return False
             now = self._now()
             command = EndByService()
-            step = self.equipped(state.apply(loaded.call, command, now))
+            step = self.step(loaded.call, command, now)
             told = callbacks(loaded.call, step, command, now)
             await self._announcer.commit(Changes(app_id, before=loaded, step=step, callbacks=told), now)
             log_end(step)
@@ -130,75 +169,6 @@ class CallControl:
     async def ring_timeout(self, app_id: int, call_id: str, user_id: str) -> None:
         await self.apply(app_id, call_id, RingTimeout(user_id))
 
-    async def relay(self, session: SessionKey, user_id: str, request: SendMedia) -> None:
-        """Pass a media message on. Raises INVITE_HANDLED, PEER_UNREACHABLE."""
-        media = request.media
-        loaded = await self._repository.load(session.app_id, media.call_id)
-        own = _connected(loaded.call, session.session_id) if loaded is not None else None
-        if loaded is None or own is None or own.user_id != user_id:
-            raise CallAgentError(ErrorCode.INVITE_HANDLED, "This session is not in that call", "media.callId")
-        if media.epoch != loaded.call.epoch:
-            raise CallAgentError(
-                ErrorCode.PEER_UNREACHABLE, "That epoch is not the present one", "media.epoch"
-            )
-        if request.to == session.session_id or _connected(loaded.call, request.to) is None:
-            raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
-        target = SessionKey(session.app_id, request.to)
-        await self._bus.signal(target, Signal(sender=session.session_id, media=media))
-
-    async def relay_command(self, session: SessionKey, user_id: str, request: SendCommand) -> None:
-        """Pass a command on, now or never. Raises INVITE_HANDLED, REQUEST_REFUSED, PEER_UNREACHABLE."""
-        command = request.command
-        member = await self._other_side(session, user_id, command.call_id, request.to)
-        if command.command not in member.remote_commands:
-            raise CallAgentError(
-                ErrorCode.REQUEST_REFUSED, f"{member.user_id} takes no such command", "command.command"
-            )
-        logger.info(
-            "call %s: %s asks %s: %s (%s)",
-            command.call_id,
-            user_id,
-            member.user_id,
-            command.command,
-            command.command_id,
-        )
-        await self._pass_on(
-            SessionKey(session.app_id, request.to),
-            CommandSignal(sender=session.session_id, user_id=user_id, command=command),
-        )
-
-    async def relay_answer(self, session: SessionKey, user_id: str, request: AnswerCommand) -> None:
-        """Pass on what came of a command. Raises as `relay_command`."""
-        answer = request.answer
-        await self._other_side(session, user_id, answer.call_id, request.to)
-        logger.info(
-            "call %s: %s on command %s: %d %s",
-            answer.call_id,
-            user_id,
-            answer.command_id,
-            answer.code,
-            answer.message,
-        )
-        await self._pass_on(
-            SessionKey(session.app_id, request.to),
-            CommandAnswerSignal(sender=session.session_id, answer=answer),
-        )
-
-    async def _other_side(self, session: SessionKey, user_id: str, call_id: str, to: str) -> Member:
-        """The member connected with session `to`, when this session is connected in the same call."""
-        loaded = await self._repository.load(session.app_id, call_id)
-        own = _connected(loaded.call, session.session_id) if loaded is not None else None
-        if loaded is None or own is None or own.user_id != user_id:
-            raise CallAgentError(ErrorCode.INVITE_HANDLED, "This session is not in that call", "callId")
-        other = _connected(loaded.call, to) if to != session.session_id else None
-        if other is None:
-            raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
-        return other
-
-    async def _pass_on(self, target: SessionKey, message: CommandSignal | CommandAnswerSignal) -> None:
-        if not await self._bus.signal(target, message):
-            raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is away at the moment", "to")
-
     async def snapshot(self, session: SessionKey, user_id: str) -> CallSnapshot | None:
         """The call this session calls in, is connected in or rings for."""
         loaded = (await self._repository.load_of_user(session.app_id, user_id)).call
@@ -207,20 +177,20 @@ class CallControl:
         own = loaded.call.members[user_id]
         if own.status is not MemberStatus.RINGING and own.session_id != session.session_id:
             return None
-        return _snapshot(loaded.call, self._now())
+        return snapshot_of(loaded.call, self._now())
 
     async def _invite(
-        self, invite: Invite, callees: Sequence[str], push_info: OfflinePushInfo | None
-    ) -> Call:
-        facts = await self._repository.load_invite(invite.app_id, [invite.caller_id, *callees])
-        for position, user_id in enumerate(callees):
-            self._check_callable(invite.app_id, invite.caller_id, user_id, facts, f"userIdList.{position}")
+        self, invite: Invite, push_info: OfflinePushInfo | None
+    ) -> tuple[Call, list[RefusedUser]]:
+        facts = await self._repository.load_invite(invite.app_id, [invite.caller_id, *invite.callees])
+        callees, refused = self._admission.sort(invite.app_id, invite.caller_id, invite.callees, facts)
         now = self._now()
         caller_name = facts.known.get(invite.caller_id) or invite.caller_id
-        step = state.start(replace(invite, busy=facts.busy, caller_name=caller_name), now)
+        ready = replace(invite, callees=tuple(callees), busy=facts.busy, caller_name=caller_name)
+        step = state.start(ready, now)
         changes = Changes(
             invite.app_id,
-            step=self.equipped(step),
+            step=self._equipped(step, now),
             needs_session=invite.session_id,
             callbacks=callbacks(None, step, None, now) + _pushes(step, facts, push_info, now),
             acted=invite.session_id,
@@ -234,12 +204,39 @@ class CallControl:
             invite.media_type.name.lower(),
         )
         log_end(step)
-        return step.call
+        return step.call, refused
+
+    async def _invite_more(self, app_id: int, command: InviteMore, request: InviteUser) -> InviteData:
+        loaded = await self._repository.load(app_id, request.call_id)
+        if loaded is None:
+            raise CallAgentError(ErrorCode.INVITE_HANDLED, "The call is over", "callId")
+        there = {member.user_id for member in loaded.call.with_status(*ALIVE)}
+        new = [user_id for user_id in command.callees if user_id not in there]
+        self._admission.check_size(len(there) + len(new))
+        facts = await self._repository.load_invite(app_id, [command.user_id, *new])
+        callees, refused = self._admission.sort(app_id, command.user_id, command.callees, facts, but=there)
+        now = self._now()
+        name = facts.known.get(command.user_id) or command.user_id
+        ready = replace(command, callees=tuple(callees), busy=facts.busy & set(callees), inviter_name=name)
+        step = self.step(loaded.call, ready, now)
+        changes = Changes(
+            app_id,
+            before=loaded,
+            step=step,
+            callbacks=callbacks(loaded.call, step, ready, now)
+            + _pushes(step, facts, request.offline_push_info, now, only=callees),
+            acted=command.session_id,
+        )
+        await self._announcer.commit(changes, now)
+        logger.info("call %s: %s invites %s", request.call_id, command.user_id, ", ".join(callees))
+        rung = step.call.members
+        invited = [user_id for user_id in callees if rung[user_id].status is MemberStatus.RINGING]
+        return InviteData(invited=invited, refused=refused)
 
     async def _apply(self, app_id: int, call_id: str, command: Command) -> Call | None:
         loaded = await self._repository.load(app_id, call_id)
         if loaded is None:
-            if isinstance(command, Accept | Reject | Hangup):
+            if isinstance(command, Accept | Reject | Hangup | Join):
                 raise CallAgentError(
                     ErrorCode.INVITE_HANDLED, "The call is over or answered already", "callId"
                 )
@@ -247,10 +244,10 @@ class CallControl:
                 raise CallAgentError(ErrorCode.REQUEST_REFUSED, "This session is in no such call", "callId")
             return None
         now = self._now()
-        step = self.equipped(state.apply(loaded.call, command, now))
+        step = self.step(loaded.call, command, now)
         if step.call == loaded.call and not step.events:
             return step.call
-        needs = command.session_id if isinstance(command, Accept) else None
+        needs = command.session_id if isinstance(command, Accept | Join) else None
         changes = Changes(
             app_id,
             before=loaded,
@@ -265,53 +262,37 @@ class CallControl:
         log_end(step)
         return step.call
 
-    def equipped(self, step: Step) -> Step:
-        """The step with this service's ICE servers in its media plans."""
-        if not self._ice_servers:
-            return step
-        events = tuple(
-            replace(event, data=event.data.model_copy(update={"ice_servers": self._ice_servers}))
-            if isinstance(event.data, OnMediaPlan)
-            else event
-            for event in step.events
-        )
-        return replace(step, events=events)
+    def step(self, call: Call, command: Command, now: float) -> Step:
+        """What the command does, ready to be told. Raises as `state.apply`."""
+        return self._equipped(state.apply(call, command, now, media_server=self._group_media.available), now)
 
-    def _check_callable(
-        self, app_id: int, caller_id: str, user_id: str, facts: InviteFacts, field: str
-    ) -> None:
-        """Raises USER_NEVER_LOGGED_IN, USER_BLOCKED, CALL_NOT_ALLOWED naming the field."""
-        if user_id not in facts.known:
-            raise CallAgentError(ErrorCode.USER_NEVER_LOGGED_IN, "There is no such user", field)
-        if user_id in facts.blocked:
-            raise CallAgentError(ErrorCode.USER_BLOCKED, "This user was blocked", field)
-        if not self._policy.allows(app_id, caller_id, user_id):
-            raise CallAgentError(ErrorCode.CALL_NOT_ALLOWED, "You may not call this user", field)
+    def _equipped(self, step: Step, now: float) -> Step:
+        """The step with each session's own ICE servers in its media plan."""
 
-    def _checked_callees(self, user_ids: Sequence[str], caller_id: str) -> list[str]:
-        """The callees without duplicates. Raises PARAM_INVALID naming the entry, SCENE_NOT_SUPPORTED."""
-        if not user_ids:
-            raise _bad("Nobody to call", "userIdList")
-        for position, user_id in enumerate(user_ids):
-            if _USER_ID.fullmatch(user_id) is None:
-                raise _bad("Not a user id", f"userIdList.{position}")
-            if user_id == caller_id:
-                raise _bad("You cannot call yourself", f"userIdList.{position}")
-        callees = list(dict.fromkeys(user_ids))
-        if len(callees) >= self._max_members:
-            raise _bad(f"A call has at most {self._max_members} members, the caller included", "userIdList")
-        if len(callees) > 1:
-            raise CallAgentError(
-                ErrorCode.SCENE_NOT_SUPPORTED, "Group calls are not built yet: call one user", "userIdList"
-            )
-        return callees
+        def equipped(event: Addressed) -> Addressed:
+            if not isinstance(event.data, OnMediaPlan) or not isinstance(event.to, ToSession):
+                return event
+            plan = self._ice.equipped(event.data, step.call.app_id, event.to.session_id, now)
+            return replace(event, data=plan)
+
+        return replace(step, events=tuple(map(equipped, step.events)))
 
 
-def _pushes(step: Step, facts: InviteFacts, info: OfflinePushInfo | None, now: float) -> tuple[Callback, ...]:
-    """For those who are being rung and cannot hear it, unless the caller wants none."""
+def _pushes(
+    step: Step,
+    facts: InviteFacts,
+    info: OfflinePushInfo | None,
+    now: float,
+    only: Container[str] | None = None,
+) -> tuple[Callback, ...]:
+    """For those (of `only`) who are being rung and cannot hear it, unless the caller wants none."""
     if info is not None and info.is_disable_push:
         return ()
-    deaf = {user: until for user, until in step.call.ring_deadlines().items() if user not in facts.connected}
+    deaf = {
+        user: until
+        for user, until in step.call.ring_deadlines().items()
+        if user not in facts.connected and (only is None or user in only)
+    }
     if not deaf:
         return ()
     said = info.wire() if info is not None else {}
@@ -328,44 +309,3 @@ def log_end(step: Step) -> None:
             step.record.ended_by or "the service",
             step.record.total_s,
         )
-
-
-def _checked_timeout(timeout: int) -> int:
-    if timeout != 0 and timeout not in TIMEOUT_RANGE_S:
-        raise _bad("The timeout is 10 to 600 seconds, or 0 for 30", "timeout")
-    return timeout or DEFAULT_TIMEOUT_S
-
-
-def _bad(message: str, field: str) -> CallAgentError:
-    return CallAgentError(ErrorCode.PARAM_INVALID, message, field)
-
-
-def _connected(call: Call, session_id: str) -> Member | None:
-    connected = call.with_status(MemberStatus.CONNECTED)
-    return next((member for member in connected if member.session_id == session_id), None)
-
-
-def _snapshot(call: Call, now: float) -> CallSnapshot:
-    return CallSnapshot(
-        call_id=call.call_id,
-        media_type=call.media_type,
-        caller_id=call.caller_id,
-        room_id=call.room_id,
-        user_data=call.user_data,
-        chat_group_id=call.chat_group_id,
-        members=[
-            MemberSnapshot(
-                user_id=member.user_id,
-                session_id=member.session_id,
-                # The caller is in the call from the start.
-                status="ringing" if member.status is MemberStatus.RINGING else "connected",
-                audio_available=member.audio,
-                video_available=member.video,
-                privacy=member.privacy,
-                commands=list(member.remote_commands),
-            )
-            for member in call.with_status(*ALIVE)
-        ],
-        epoch=call.epoch,
-        began_seconds_ago=None if call.accepted_at is None else max(0.0, now - call.accepted_at),
-    )

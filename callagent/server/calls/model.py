@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from callagent.protocol.enums import CallEndReason, CallResult, MediaType, MemberKind
+from callagent.protocol.enums import CallEndReason, CallResult, MediaType, MemberKind, Placement
 
 
 class MemberStatus(StrEnum):
@@ -44,6 +44,25 @@ class Member(_Stored):
     privacy: bool = False
     remote_commands: tuple[str, ...] = ()
     """What the others may ask this member's device to do."""
+    sfu: bool = False
+    """Its session can use a media server."""
+    invited_by: str = ""
+    """Who had it rung for the running call, itself if it joined; empty: of the first invitation."""
+    inviter_name: str = ""
+    earlier_s: float = 0.0
+    """How long it was connected before it left and came again."""
+    first_began_at: float | None = None
+    """When it connected for the first time, if it came again."""
+
+    def first_began(self) -> float | None:
+        return self.began_at if self.first_began_at is None else self.first_began_at
+
+    def connected_s(self, now: float | None = None) -> float:
+        """All its stays together; `now` for one that lasts."""
+        end = self.ended_at if self.ended_at is not None else now
+        if self.began_at is None or end is None:
+            return self.earlier_s
+        return self.earlier_s + max(0.0, end - self.began_at)
 
 
 class Call(_Stored):
@@ -60,6 +79,8 @@ class Call(_Stored):
     """The first accept."""
     epoch: int = 0
     """0 until media is planned for the first time."""
+    placement: Placement = Placement.P2P
+    """Of the present epoch."""
     members: dict[str, Member]
     """By user id: the caller, then in the order of invitation."""
     over: bool = False

@@ -3,7 +3,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from fnmatch import fnmatchcase
+
+
+class JoinPolicy(StrEnum):
+    """Who may enter a running call without being rung."""
+
+    MEMBERS = "members"
+    """Of the call's chat group; the service keeps no groups, so those who were invited."""
+    INVITED = "invited"
+    """Who was invited once, whatever became of it."""
+    ANYONE = "anyone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,11 +41,10 @@ def _result(answered: bool, reason: CallEndReason) -> CallResult:
 
 
 def _member(member: Member, ended_at: float) -> MemberRecord:
-    end = member.ended_at if member.ended_at is not None else ended_at
     return MemberRecord(
         user_id=member.user_id,
         status=member.status,
-        accepted_at=member.began_at,
+        accepted_at=member.first_began(),
         ended_at=member.ended_at,
-        total_s=max(0.0, end - member.began_at) if member.began_at is not None else 0.0,
+        total_s=member.connected_s(ended_at),
     )

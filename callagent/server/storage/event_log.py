@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The durable event log of every session: numbered, replayed at resume, trimmed by ack."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
@@ -18,9 +19,12 @@ _OF_SESSION = (_SESSIONS.app_id == bindparam("app"), _SESSIONS.session_id == bin
 _OF_LOG = (_EVENTS.app_id == bindparam("app"), _EVENTS.session_id == bindparam("session"))
 _COUNT = (
     update(table(SessionRow))
-    .where(*_OF_SESSION)
+    .where(
+        _SESSIONS.app_id == bindparam("app"),
+        _SESSIONS.session_id.in_(bindparam("sessions", expanding=True)),
+    )
     .values(last_seq=_SESSIONS.last_seq + bindparam("more"))
-    .returning(_SESSIONS.last_seq, _SESSIONS.acked_seq)
+    .returning(_SESSIONS.session_id, _SESSIONS.last_seq, _SESSIONS.acked_seq)
 )
 _ADD = insert(table(SessionEventRow))
 _AFTER = (
@@ -54,24 +58,39 @@ def append(
     connection: Connection, app_id: int, events: Mapping[str, Iterable[AnyEventData]], now: float
 ) -> list[Delivery]:
     """Number and store the events of each session; a session that is gone gets none."""
+    new = {session_id: list(items) for session_id, items in events.items()}
     deliveries: list[Delivery] = []
-    # In one order, lest two transactions each wait for a row the other has.
-    for session_id in sorted(events):
-        new = list(events[session_id])
-        counted = connection.execute(_COUNT, {"app": app_id, "session": session_id, "more": len(new)}).first()
-        if counted is None:
-            continue
-        last_seq, acked_seq = counted
-        first = last_seq - len(new) + 1
-        stored = [
-            Event(seq=first + i, event=event_name(item), time=int(now * 1000), data=item.wire())
-            for i, item in enumerate(new)
+    for session_id, last_seq, acked_seq in _counted(connection, app_id, new):
+        key, items = SessionKey(app_id, session_id), new[session_id]
+        first = last_seq - len(items) + 1
+        deliveries += [
+            Delivery(
+                key, Event(seq=first + i, event=event_name(item), time=int(now * 1000), data=item.wire())
+            )
+            for i, item in enumerate(items)
         ]
-        connection.execute(_ADD, [_row(app_id, session_id, event) for event in stored])
         if last_seq - acked_seq > MAX_EVENTS:
-            trim(connection, SessionKey(app_id, session_id), last_seq - MAX_EVENTS)
-        deliveries += [Delivery(SessionKey(app_id, session_id), event) for event in stored]
+            trim(connection, key, last_seq - MAX_EVENTS)
+    if deliveries:
+        connection.execute(_ADD, [_row(app_id, each.session.session_id, each.event) for each in deliveries])
     return deliveries
+
+
+def _counted(
+    connection: Connection, app_id: int, new: Mapping[str, Sequence[AnyEventData]]
+) -> list[tuple[str, int, int]]:
+    """The sessions that are still there, each with its new last number and the one it has acknowledged.
+
+    Most steps tell all sides equally much: one statement for those with as many.
+    """
+    by_count: dict[int, list[str]] = defaultdict(list)
+    for session_id, items in new.items():
+        by_count[len(items)].append(session_id)
+    found: list[tuple[str, int, int]] = []
+    for more, session_ids in sorted(by_count.items()):
+        wanted = {"app": app_id, "sessions": sorted(session_ids), "more": more}
+        found += [(row[0], row[1], row[2]) for row in connection.execute(_COUNT, wanted)]
+    return sorted(found)
 
 
 def read_after(connection: Connection, session: SessionKey, seq: int) -> list[Event]:

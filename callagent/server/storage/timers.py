@@ -53,21 +53,31 @@ class Timer:
 
 def put(connection: Connection, timers: Iterable[Timer]) -> None:
     """Set or move timers; a moved one is unclaimed."""
-    for timer in timers:
-        remove(connection, [timer.key])
-        row = {
+    moved = list(timers)
+    remove(connection, [timer.key for timer in moved])
+    add(connection, moved)
+
+
+def add(connection: Connection, timers: Iterable[Timer]) -> None:
+    """Set timers that are known not to be set."""
+    rows = [
+        {
             "app_id": timer.key.app_id,
             "kind": timer.key.kind.value,
             "key": timer.key.key,
             "due_at": timer.due_at,
             "claimed_until": None,
         }
-        connection.execute(_SET, row)
+        for timer in timers
+    ]
+    if rows:
+        connection.execute(_SET, rows)
 
 
 def remove(connection: Connection, keys: Iterable[TimerKey]) -> None:
-    for key in keys:
-        connection.execute(_CLEAR, _this(key))
+    gone = [_this(key) for key in keys]
+    if gone:
+        connection.execute(_CLEAR, gone)
 
 
 def remove_if_due(connection: Connection, timer: Timer) -> None:

@@ -20,7 +20,8 @@ from callagent.server.accounts import DEFAULT_APP_ID, Accounts
 from callagent.server.announce import Announcer
 from callagent.server.bus import LocalBus
 from callagent.server.calls.commands import Accept, EndByService, Hangup, Reject
-from callagent.server.calls.control import CallControl, retried
+from callagent.server.calls.control import CallControl
+from callagent.server.calls.group_media import NoGroupMedia, retried
 from callagent.server.calls.model import PRESENT, Call, MemberStatus
 from callagent.server.presence import StoredPresence
 from callagent.server.sessions import Sessions
@@ -63,7 +64,8 @@ class Arena:
 
     async def invite(self, caller: str, callee: str) -> None:
         request = Calls(id=1, user_id_list=[callee], media_type=MediaType.VIDEO)
-        started = await self.control.invite(SessionKey(DEFAULT_APP_ID, f"{caller}1"), caller, request)
+        session = SessionKey(DEFAULT_APP_ID, f"{caller}1")
+        started = await self.control.invite(session, caller, request, sfu=False)
         self.calls.append(started.call_id)
 
     def accept(self, session: str) -> Actor:
@@ -142,8 +144,9 @@ async def arena() -> AsyncIterator[Arena]:
         StoredPresence(storage, bus),
         StoredTimers(storage, now),
     )
-    announcer = Announcer(repository, bus, timers, presence, lambda: None)
-    control = CallControl(repository, announcer, bus, now, ServiceSettings())
+    media = NoGroupMedia()
+    announcer = Announcer(repository, bus, timers, presence, lambda: None, media.follow)
+    control = CallControl(repository, announcer, now, ServiceSettings(), media)
     sessions = Sessions(storage, repository, announcer, control, bus, timers, presence, now, 30.0)
     yield Arena(storage, repository, control, sessions, now)
     await storage.close()
