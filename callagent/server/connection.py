@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from callagent.protocol import taken_out
 from callagent.protocol.base import Wire
 from callagent.protocol.events import Event, Moment
 from callagent.protocol.requests import Bye
@@ -156,4 +157,4 @@ async def _in_time(send: Callable[[str], Awaitable[None]], message: Wire) -> Non
 
 
 def encode(message: Wire) -> str:
-    return json.dumps(message.wire(), separators=(",", ":"))
+    return json.dumps(taken_out.sent(message.wire()), separators=(",", ":"))

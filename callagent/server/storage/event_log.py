@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from callagent.protocol import taken_out
 from callagent.protocol.events import AnyEventData, Event, event_name
 from callagent.server.storage.tables import SessionEventRow, SessionRow, table
 
@@ -59,6 +60,8 @@ def append(
 ) -> list[Delivery]:
     """Number and store the events of each session; a session that is gone gets none."""
     new = {session_id: list(items) for session_id, items in events.items()}
+    if taken_out.anything():
+        new = _told(new)
     deliveries: list[Delivery] = []
     for session_id, last_seq, acked_seq in _counted(connection, app_id, new):
         key, items = SessionKey(app_id, session_id), new[session_id]
@@ -74,6 +77,15 @@ def append(
     if deliveries:
         connection.execute(_ADD, [_row(app_id, each.session.session_id, each.event) for each in deliveries])
     return deliveries
+
+
+def _told(new: Mapping[str, Sequence[AnyEventData]]) -> dict[str, list[AnyEventData]]:
+    """Without the event that a test has taken out."""
+    kept = {
+        session_id: [item for item in items if not taken_out.gone("event", event_name(item))]
+        for session_id, items in new.items()
+    }
+    return {session_id: items for session_id, items in kept.items() if items}
 
 
 def _counted(
