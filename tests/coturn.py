@@ -2,8 +2,10 @@
 """Debian's coturn as a context manager: a relay for media (RFC 8656)."""
 
 import asyncio
+import contextlib
 import shutil
 import socket
+import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -50,18 +52,23 @@ async def coturn_with_secret(
         yield port, tls_port
 
 
+def _database(folder: str) -> str:
+    """One without users, but with the table in which coturn looks for more secrets."""
+    path = f"{folder}/turndb"
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE turn_secret (realm TEXT, value TEXT)")
+    return path
+
+
 @asynccontextmanager
 async def _running(address: str, port: int, options: Sequence[str]) -> AsyncIterator[None]:
     path = shutil.which("turnserver")
     if path is None:
         raise FileNotFoundError("Debian's coturn is not installed: .ci/packages test")
-    common = (
-        f"-n --no-cli --allow-loopback-peers -L {address} -E {address} -r callagent"
-        " --log-file=stdout --userdb=/dev/null"
-    )
+    common = f"-n --no-cli --allow-loopback-peers -L {address} -E {address} -r callagent --log-file=stdout"
     with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
         process = await asyncio.create_subprocess_exec(
-            *(path, *common.split(), *options, f"--pidfile={folder}/pid"),
+            *(path, *common.split(), *options, f"--pidfile={folder}/pid", f"--userdb={_database(folder)}"),
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
         )

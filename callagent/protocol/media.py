@@ -28,7 +28,7 @@ class IceCandidate(Wire):
     sdp_m_line_index: Annotated[int, Field(ge=0)] | None = None
 
 
-class MediaMessage(Wire):
+class LinkMessage(Wire):
     """One step of one epoch. A message of an older epoch than the call's is dropped by whoever reads it."""
 
     call_id: CallId
@@ -41,3 +41,9 @@ class MediaMessage(Wire):
     sdp: Sdp | None = None
     tracks: list[Track] = []
     candidate: IceCandidate | None = None
+
+
+class MediaMessage(LinkMessage):
+    """What sessions, and the media server, say to a session."""
+
+    kind: Literal["offer", "answer", "candidate"]

@@ -50,5 +50,5 @@ class Announcer:
 
 
 def _on_media_server(changes: Changes) -> bool:
-    calls = (changes.before and changes.before.call, changes.step and changes.step.call)
-    return any(call is not None and call.placement is Placement.SFU for call in calls)
+    before = changes.before is not None and changes.before.call.placement is Placement.SFU
+    return before or (changes.step is not None and changes.step.call.placement is Placement.SFU)

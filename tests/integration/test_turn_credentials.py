@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from aioice.stun import TransactionFailed
-from aioice.turn import create_turn_endpoint
+from aioice.stun import Class, Message, Method, TransactionFailed
+from aioice.turn import TurnTransport, create_turn_endpoint
 
 from callagent.server.ice import TurnServer
 from callagent.server.tls import local_tls
@@ -71,7 +71,7 @@ async def test_media_passes(relay: Relay, way: str) -> None:
             transport.close()
 
 
-async def answered(transport: asyncio.DatagramTransport, heard: Heard) -> bytes:
+async def answered(transport: TurnTransport, heard: Heard) -> bytes:
     """What a peer says back through the relay."""
 
     class Peer(asyncio.DatagramProtocol):
@@ -106,13 +106,17 @@ async def test_a_call_outlasts_its_credentials(relay: Relay) -> None:
     """What was allocated in time is refreshed with credentials that have expired meanwhile."""
     username, password = credentials(2)
     async with asyncio.timeout(DEADLINE_S):
-        transport, heard = await create_turn_endpoint(
-            Heard, (ADDRESS, relay.port), username, password, lifetime=4
-        )
+        transport, heard = await create_turn_endpoint(Heard, (ADDRESS, relay.port), username, password)
+        client = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]
         try:
-            expired = int(username.split(":")[0]) + 1
-            # Its own clock counts: there is no other event to wait for.
-            await asyncio.sleep(max(0.0, expired - time.time()) + 4)
+            # coturn's clock counts: there is no event to wait for.
+            await asyncio.sleep(max(0.0, int(username.split(":")[0]) + 1.5 - time.time()))
+            with pytest.raises(TransactionFailed):
+                await create_turn_endpoint(Heard, (ADDRESS, relay.port), username, password)
+            refresh = Message(message_method=Method.REFRESH, message_class=Class.REQUEST)
+            refresh.attributes["LIFETIME"] = 600
+            answer, _ = await client.request_with_retry(refresh)
+            assert answer.message_class is Class.RESPONSE
             assert await answered(transport, heard) == b"pong"
         finally:
             transport.close()

@@ -4,7 +4,7 @@
 from typing import Literal, Protocol
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.media import MediaMessage
+from callagent.protocol.media import LinkMessage
 from callagent.server.calls.model import Call
 
 Layer = Literal["h", "l", "off"]
@@ -28,7 +28,7 @@ class GroupMedia(Protocol):
         Returns at once and raises nothing: the work is done, and tried again, in a task of its own.
         """
 
-    async def message(self, call: Call, session_id: str, link_id: str, media: MediaMessage) -> None:
+    async def message(self, call: Call, session_id: str, to: str, media: LinkMessage) -> None:
         """From a connected session to one of its links. Raises PEER_UNREACHABLE."""
 
     async def view(self, call: Call, session_id: str, user_id: str, layer: Layer) -> None:
@@ -43,7 +43,7 @@ class NoGroupMedia:
     async def follow(self, call: Call) -> None:
         """Nothing follows."""
 
-    async def message(self, call: Call, session_id: str, link_id: str, media: MediaMessage) -> None:
+    async def message(self, call: Call, session_id: str, to: str, media: LinkMessage) -> None:
         raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
 
     async def view(self, call: Call, session_id: str, user_id: str, layer: Layer) -> None:

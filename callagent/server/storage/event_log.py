@@ -63,6 +63,7 @@ def append(
     if taken_out.anything():
         new = _told(new)
     deliveries: list[Delivery] = []
+    too_long: dict[SessionKey, int] = {}
     for session_id, last_seq, acked_seq in _counted(connection, app_id, new):
         key, items = SessionKey(app_id, session_id), new[session_id]
         first = last_seq - len(items) + 1
@@ -73,9 +74,11 @@ def append(
             for i, item in enumerate(items)
         ]
         if last_seq - acked_seq > MAX_EVENTS:
-            trim(connection, key, last_seq - MAX_EVENTS)
+            too_long[key] = last_seq - MAX_EVENTS
     if deliveries:
         connection.execute(_ADD, [_row(app_id, each.session.session_id, each.event) for each in deliveries])
+    for key, upto in too_long.items():
+        trim(connection, key, upto)
     return deliveries
 
 

@@ -20,8 +20,8 @@ from callagent.server.accounts import DEFAULT_APP_ID, Accounts
 from callagent.server.announce import Announcer
 from callagent.server.bus import LocalBus
 from callagent.server.calls.commands import Accept, EndByService, Hangup, Reject
-from callagent.server.calls.control import CallControl
-from callagent.server.calls.group_media import NoGroupMedia, retried
+from callagent.server.calls.control import CallControl, retried
+from callagent.server.calls.group_media import NoGroupMedia
 from callagent.server.calls.model import PRESENT, Call, MemberStatus
 from callagent.server.presence import StoredPresence
 from callagent.server.sessions import Sessions
