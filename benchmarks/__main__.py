@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     audio_network,
+    coverage,
     echo,
     encoders,
     fanout,
@@ -24,6 +25,7 @@ from benchmarks.report import Report
 BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "audio": echo.run,
     "audio_network": audio_network.run,
+    "coverage": coverage.run,
     "encoders": encoders.run,
     "fanout": fanout.run,
     "hotplug": hotplug.run,
