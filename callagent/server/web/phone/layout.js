@@ -9,7 +9,7 @@
 const GAP = 8;
 const WIDEST = 16 / 9;
 /** On an upright screen faces may be cropped to portraits. */
-const NARROWEST = { upright: 3 / 4, lying: 1 };
+const NARROWEST = { upright: 5 / 8, lying: 1 };
 /** What the strip beside a large tile may take of the stage. */
 const STRIP_SHARE = 0.24;
 const STRIP_LEAST = 96;

@@ -131,17 +131,18 @@ export class Link extends EventTarget {
       const track = this.#options.track(source);
       const seat = { source, layer, transceiver: this.#transceiver(source, layer, track) };
       this.#adopt(seat);
-      if (this.flow === "send") await this.#feed(seat, track);
+      await this.#feed(seat, track);
     }
     await this.#pc.setLocalDescription();
     this.#describe("offer");
   }
 
+  /** By kind, not by track: the SDP would name every connection's track alike, and the camera's two layers too. */
   #transceiver(source, layer, track) {
-    if (this.flow === "both") return this.#pc.addTransceiver(track ?? KIND[source], { direction: "sendrecv" });
-    const sendEncodings = source === "camera" ? [encoding(layer, track)] : undefined;
-    // By kind: the camera's track is in two senders, and a transceiver made of it would name both alike.
-    return this.#pc.addTransceiver(KIND[source], { direction: "sendonly", ...(sendEncodings && { sendEncodings }) });
+    if (this.flow === "both") return this.#pc.addTransceiver(KIND[source], { direction: "sendrecv" });
+    const init = { direction: "sendonly" };
+    if (source === "camera") init.sendEncodings = [encoding(layer, track)];
+    return this.#pc.addTransceiver(KIND[source], init);
   }
 
   async #handle({ kind, sdp, candidate }) {

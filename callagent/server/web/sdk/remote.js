@@ -35,9 +35,13 @@ export class Remote {
   /** The connection has another track, or the layer has changed. */
   adopt() {
     const tracks = [this.link?.audio, this.link?.video].filter(Boolean);
-    // The new ones first: a <video> whose stream has no picture for a moment would show the gap.
+    const gone = this.stream.getTracks().filter((track) => !tracks.includes(track));
+    // A sender may give its tracks the same ids on every connection, and a stream holds an id once.
+    const replaced = (old) => tracks.some(({ id }) => id === old.id);
+    for (const track of gone.filter(replaced)) this.stream.removeTrack(track);
+    // Otherwise the new ones first: a <video> whose stream has no picture for a moment could show it.
     for (const track of tracks) this.stream.addTrack(track);
-    for (const track of this.stream.getTracks()) if (!tracks.includes(track)) this.stream.removeTrack(track);
+    for (const track of gone) this.stream.removeTrack(track);
     // Between sessions nobody is asked for a layer; what is not wanted is at least not drawn.
     if (this.link?.video) this.link.video.enabled = this.layer !== "off" || this.link.flow !== "both";
   }
