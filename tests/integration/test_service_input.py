@@ -143,7 +143,7 @@ async def test_a_request_that_is_still_running_is_not_run_twice(
 
 
 async def test_a_failing_storage_is_an_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_args: object) -> None:
+    async def broken(*_args: object, **_options: object) -> None:
         raise OSError("disk gone")
 
     async with rig.login("anna") as anna:
