@@ -57,6 +57,11 @@ class Stream:
         self._refused = ""
         self._ended = False
 
+    @property
+    def taken(self) -> int:
+        """How many pictures went into its memory so far."""
+        return self._counter
+
     def put(self, frame: FrameLike) -> None:
         """Hand over one picture, from any thread; returns at once, never raises."""
         if not self._readers:
