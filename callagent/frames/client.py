@@ -110,13 +110,13 @@ class FrameClient:
                 return frozenset(news)
 
     @contextmanager
-    def read(self, stream_id: str, after: int = 0) -> Iterator[Picture | None]:
+    def read(self, stream_id: str, seen: int = 0) -> Iterator[Picture | None]:
         """As `RingReader.read`; None as well for a stream that is not there."""
         incoming = self._incoming.get(stream_id)
         if incoming is None:
             yield None
             return
-        with incoming.ring.read(after) as picture:
+        with incoming.ring.read(seen) as picture:
             yield picture
 
     def close(self) -> None:

@@ -156,14 +156,15 @@ class RingReader:
         return self._words[NEWEST_AT // 8]
 
     @contextmanager
-    def read(self, after: int = 0) -> Iterator[Picture | None]:
-        """The newest picture if its counter is above `after`; None where there is none, or none to be had.
+    def read(self, seen: int = 0) -> Iterator[Picture | None]:
+        """The newest picture, unless it is that of the counter `seen`; None where there is none to be had.
 
         Nothing is copied: look at `Picture.intact` when the block is done. Raises FrameFormatError.
         """
         for _ in range(_TRIES):
             counter = self.newest
-            if counter <= after:
+            # A lower one is no older picture, but of a stream that began anew.
+            if counter in (0, seen):
                 break
             self._barrier()
             slot = self.layout.slot_at(counter)

@@ -59,9 +59,9 @@ class FrameSource(QObject):
 
         return leave
 
-    def read(self, stream: str, after: int = 0) -> AbstractContextManager[Picture | None]:
+    def read(self, stream: str, seen: int = 0) -> AbstractContextManager[Picture | None]:
         """As `FrameClient.read`."""
-        return self._client.read(stream, after)
+        return self._client.read(stream, seen)
 
     def close(self) -> None:
         self._notifier.setEnabled(False)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import get_args
 
 import av
-from PySide6.QtCore import Property, QObject, QRectF, QTimer, Signal
+from PySide6.QtCore import Property, QObject, QRect, QRectF, QTimer, Signal
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtQml import qmlRegisterType
 from PySide6.QtQuick import (
@@ -190,14 +190,14 @@ class VideoTile(QQuickItem):
         self._stale = True
         self.update()
 
-    def geometryChange(self, new: QRectF, old: QRectF) -> None:  # noqa: N802
+    def geometryChange(self, new: QRectF | QRect, old: QRectF | QRect) -> None:  # noqa: N802
         super().geometryChange(new, old)
         if new.size() != old.size():
             self._draw_anew()
 
     # --- the scene graph ------------------------------------------------------------
 
-    def updatePaintNode(  # noqa: N802
+    def updatePaintNode(  # type: ignore[override]  # noqa: N802 - the stubs know of no None
         self, old: QSGNode | None, _: QQuickItem.UpdatePaintNodeData
     ) -> QSGNode | None:
         """Called by the scene graph after `update` was. `old`: what this gave before, if it is there."""

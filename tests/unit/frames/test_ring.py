@@ -52,8 +52,16 @@ def test_the_newest_wins_and_is_given_once(writer: RingWriter) -> None:
     with reader.read() as picture:
         assert picture is not None
         assert values(picture) == {7}
-    with reader.read(after=7) as picture:
+    with reader.read(seen=7) as picture:
         assert picture is None
+
+
+def test_a_stream_that_began_anew_is_not_older(writer: RingWriter) -> None:
+    reader = RingReader(writer.fd)
+    put(writer, 3)
+    with reader.read(seen=500) as picture:
+        assert picture is not None
+        assert picture.header.counter == 3
 
 
 def test_a_picture_that_is_overwritten_says_so(writer: RingWriter) -> None:

@@ -33,16 +33,16 @@ def client(tmp_path: Path) -> Iterator[FrameClient]:
 
 def pictures(client: FrameClient, look: int) -> Iterator[tuple[Picture, PictureHeader, set[int]]]:
     """Each as often as it can be had, and what values were seen in it, looking `look` times."""
-    after, end = 0, time.monotonic() + SECONDS
+    last, end = 0, time.monotonic() + SECONDS
     while time.monotonic() < end:
         client.step(0.01)
-        with client.read(rig.STREAM, after) as picture:
+        with client.read(rig.STREAM, last) as picture:
             if picture is None:
                 continue
             seen = set[int]()
             for _ in range(look):
                 seen |= values(picture)
-        after = picture.header.counter
+        last = picture.header.counter
         yield picture, picture.header, seen
 
 
