@@ -3,9 +3,9 @@
 
 Not QtMultimedia's VideoOutput, which would take I420 as it is: it is in PySide6-Addons, 170 MB more for one
 item, whose FFmpeg would lie beside PyAV's in one process. Nor a shader of our own for three planes: PySide6
-makes no textures of one byte a pixel, and its Essentials cannot compile shaders. What this costs is one unscaled
-pass of libswscale, 0.3 ms for 1280x720, and a texture of four bytes a pixel, not one and a half. Never more
-pixels than are seen.
+makes no textures of one byte a pixel, and its Essentials cannot compile shaders. What this costs is one pass of
+libswscale, 0.3 ms for 1280x720, and a texture of four bytes a pixel, not one and a half. Never more pixels than
+are seen.
 """
 
 from PySide6.QtCore import QRectF
