@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A tile where a GPU draws: it scales, turns and mirrors; the processor only makes RGB of the picture.
 
-Not QtMultimedia's VideoOutput, which would take I420 as it is: it is in PySide6-Addons, 170 MB more for one
-item, whose FFmpeg would lie beside PyAV's in one process. Nor a shader of our own for three planes: PySide6
-makes no textures of one byte a pixel, and its Essentials cannot compile shaders. What this costs is one pass of
-libswscale, 0.3 ms for 1280x720, and a texture of four bytes a pixel, not one and a half. Never more pixels than
-are seen.
+Not QtMultimedia's VideoOutput, which would take I420 as it is: it is in PySide6-Addons, 170 MB more for
+one item, whose FFmpeg would lie beside PyAV's in one process. Nor a shader of our own for three planes:
+PySide6 makes no textures of one byte a pixel, and its Essentials cannot compile shaders. What this costs
+is one pass of libswscale, 0.3 ms for 1280x720, and a texture of four bytes a pixel, not one and a half.
+Never more pixels than are seen.
 """
 
 from PySide6.QtCore import QRectF
