@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 import av
-import numpy as np
 
 from callagent.frames import Picture
 from callagent.screen.placement import Crop
@@ -40,6 +39,24 @@ class _Tensor(ctypes.Structure):
     )
 
 
+class _Buffer(ctypes.Structure):
+    """Py_buffer (PEP 3118)."""
+
+    _fields_ = (
+        ("buf", ctypes.c_void_p),
+        ("obj", ctypes.c_void_p),
+        ("len", ctypes.c_ssize_t),
+        ("itemsize", ctypes.c_ssize_t),
+        ("readonly", ctypes.c_int),
+        ("ndim", ctypes.c_int),
+        ("format", ctypes.c_void_p),
+        ("shape", ctypes.c_void_p),
+        ("strides", ctypes.c_void_p),
+        ("suboffsets", ctypes.c_void_p),
+        ("internal", ctypes.c_void_p),
+    )
+
+
 _alive: dict[int, tuple[object, ...]] = {}
 """What a tensor needs, by its address, until FFmpeg lets go of it."""
 
@@ -53,6 +70,9 @@ _DELETER_ADDRESS = ctypes.cast(_DELETER, ctypes.c_void_p).value
 _new_capsule: Callable[[int, bytes, None], Any] = ctypes.pythonapi.PyCapsule_New
 ctypes.pythonapi.PyCapsule_New.restype = ctypes.py_object
 ctypes.pythonapi.PyCapsule_New.argtypes = (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p)
+ctypes.pythonapi.PyObject_GetBuffer.argtypes = (ctypes.py_object, ctypes.POINTER(_Buffer), ctypes.c_int)
+ctypes.pythonapi.PyBuffer_Release.argtypes = (ctypes.POINTER(_Buffer),)
+ctypes.pythonapi.PyBuffer_Release.restype = None
 
 
 def mapped_frame(picture: Picture, crop: Crop) -> av.VideoFrame:
@@ -65,11 +85,10 @@ def mapped_frame(picture: Picture, crop: Crop) -> av.VideoFrame:
 
 
 def _capsule(plane: memoryview, begin: int, rows: int, columns: int, stride: int) -> object:
-    array = np.frombuffer(plane, np.uint8)
     shape = (ctypes.c_int64 * 2)(rows, columns)
     strides = (ctypes.c_int64 * 2)(stride, 1)
     tensor = _Tensor(
-        data=array.__array_interface__["data"][0],
+        data=_address(plane),
         device_type=_CPU,
         device_id=0,
         ndim=2,
@@ -83,5 +102,14 @@ def _capsule(plane: memoryview, begin: int, rows: int, columns: int, stride: int
         deleter=_DELETER_ADDRESS,
     )
     address = ctypes.addressof(tensor)
-    _alive[address] = (tensor, shape, strides, array)
+    _alive[address] = (tensor, shape, strides, plane)
     return _new_capsule(address, _NAME, None)
+
+
+def _address(plane: memoryview) -> int:
+    """Of its first byte: good as long as the view is there. numpy would tell, but takes 30 MB and threads."""
+    buffer = _Buffer()
+    ctypes.pythonapi.PyObject_GetBuffer(plane, buffer, 0)
+    address: int = buffer.buf
+    ctypes.pythonapi.PyBuffer_Release(buffer)
+    return address
