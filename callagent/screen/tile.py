@@ -75,6 +75,8 @@ class VideoTile(QQuickItem):
         """What the channel says of it."""
         self._stale = False
         """The same picture is to be converted anew: the tile has another size, turn or fill."""
+        self._forget = False
+        """What was shown last is of a stream that has ended or is another's: it must not show again."""
         self._node: QSGTransformNode | None = None
         self._texture_node: QSGSimpleTextureNode | None = None
         self._painted: Painted | None = None
@@ -183,6 +185,7 @@ class VideoTile(QQuickItem):
     def _set_size(self, size: tuple[int, int]) -> None:
         if size != self._size:
             self._size = size
+            self._forget = self._forget or size == (0, 0)
             self.picture_changed.emit()
             self.update()
 
@@ -203,9 +206,10 @@ class VideoTile(QQuickItem):
         """Called by the scene graph after `update` was. `old`: what this gave before, if it is there."""
         if old is None:
             self._node = self._texture_node = self._painted = None
-        if not self._has_picture():
+        if self._forget:
             self._blank()
-        elif (painted := self._convert()) is not None:
+            self._forget = False
+        if self._has_picture() and (painted := self._convert()) is not None:
             self._show(painted)
         return self._node
 
