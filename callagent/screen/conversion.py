@@ -28,12 +28,20 @@ class Converter:
         The result's one plane is what QImage calls RGB32, in memory of its own. Raises av.FFmpegError.
         """
         turned = self._turner.turn(mapped_frame(picture, crop), rotation, mirror)
-        much_smaller = width < turned.width * _MUCH_SMALLER
         return self._reformatter.reformat(
             turned,
             width,
             height,
             "bgra",
-            interpolation=Interpolation.BILINEAR if much_smaller else Interpolation.FAST_BILINEAR,
+            interpolation=_interpolation(turned.width, turned.height, width, height),
             threads=1,
         )
+
+
+def _interpolation(from_width: int, from_height: int, width: int, height: int) -> Interpolation:
+    if (from_width, from_height) == (width, height):
+        # libswscale's short way for one size only (x86) leaves out the last columns where whole eights of
+        # pixels do not fit into the row; accurate rounding takes the long way.
+        short = width % 8 == 0
+        return Interpolation.FAST_BILINEAR if short else Interpolation.POINT | Interpolation.ACCURATE_RND
+    return Interpolation.BILINEAR if width < from_width * _MUCH_SMALLER else Interpolation.FAST_BILINEAR

@@ -57,7 +57,7 @@ def test_each_part_is_turned_then_mirrored(
     got = frame.to_ndarray()
     assert got.shape == (height, width, 4)
     levels = np.clip((expected.astype(float) - 16) * 255 / 219, 0, 255)
-    assert np.abs(got[:, :, :3] - levels[:, :, None]).max() <= 2
+    assert np.abs(got[:, :, :3] - levels[:, :, None]).max() <= 3
     assert (got[:, :, 3] == 255).all()
 
 
