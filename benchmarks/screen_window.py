@@ -58,8 +58,8 @@ class Measurement:
         seconds = time.monotonic() - self._began
         own, server = (now - then for now, then in zip(self._cpu(), self._spent, strict=True))
         figures = {
-            "cores": own / seconds,
-            "x_server_cores": server / seconds,
+            "cpu_percent": 100 * own / seconds,
+            "x_server_percent": 100 * server / seconds,
             "fps": self._pictures / seconds,
             "p50_ms": float(np.percentile(self._put_to_drawn_s, 50)) * 1000,
             "p95_ms": float(np.percentile(self._put_to_drawn_s, 95)) * 1000,

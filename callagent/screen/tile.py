@@ -7,7 +7,7 @@ several pictures between two repaints only the newest is, and a tile nobody sees
 
 import logging
 from collections.abc import Callable
-from typing import get_args
+from typing import cast, get_args
 
 import av
 from PySide6.QtCore import Property, QObject, QRect, QRectF, QTimer, Signal
@@ -104,7 +104,7 @@ class VideoTile(QQuickItem):
         if fill not in _FILLS:
             logger.warning("VideoTile.fill is one of %s, not %r", ", ".join(_FILLS), fill)
         elif fill != self._fill:
-            self._fill = fill
+            self._fill = cast(Fill, fill)
             self.fill_changed.emit()
             self._draw_anew()
 

@@ -177,10 +177,12 @@ def left(stranger: socket.socket) -> bool:
 async def test_pictures_may_come_from_any_thread(server: FrameServer, tmp_path: Path) -> None:
     client = await connected(server, tmp_path, rig.STREAM)
     stream = server.stream(rig.STREAM)
-    threads = [
-        threading.Thread(target=lambda: [stream.put(painted(5, size)) for size in (SMALL, LARGE) * 20])
-        for _ in range(4)
-    ]
+
+    def put() -> None:
+        for size in (SMALL, LARGE) * 20:
+            stream.put(painted(5, size))
+
+    threads = [threading.Thread(target=put) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

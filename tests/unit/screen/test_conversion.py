@@ -29,7 +29,7 @@ def reader(luma: NDArray[np.uint8]) -> Iterator[RingReader]:
     y = np.zeros((HEIGHT, STRIDES[0]), np.uint8)
     y[:, :WIDTH] = luma
     grey = [np.full((HEIGHT // 2, stride), 128, np.uint8) for stride in STRIDES[1:]]
-    planes = [SourcePlane(memoryview(plane).cast("B"), plane.shape[1]) for plane in (y, *grey)]
+    planes = [SourcePlane(memoryview(plane.tobytes()), plane.shape[1]) for plane in (y, *grey)]
     # Into the last slot, behind which the mapping ends.
     writer.put(1, planes, WIDTH, HEIGHT, 0)
     reader = RingReader(writer.fd)

@@ -108,7 +108,7 @@ def answer(what: dict[str, Any]) -> None:
 def main() -> int:
     app = QGuiApplication(sys.argv[:1])
     if os.environ.get("TILE_PAGE_PAINTER") == "gpu":
-        scene_graph.gl_renderer = lambda: "a GPU"
+        scene_graph.gl_renderer = lambda: "a GPU"  # type: ignore[assignment]
     tile.register()
     source = FrameSource(Path(sys.argv[1]))
     frame_source.install(source)
