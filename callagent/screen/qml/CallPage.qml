@@ -89,7 +89,7 @@ Item {
         anchors.rightMargin: 2 * kiosk.unit
         anchors.bottomMargin: page.barHeight + 1 * kiosk.unit
         width: 60 * kiosk.unit
-        height: 5 * kiosk.unit
+        height: 7 * kiosk.unit
         text: kiosk.watermark
         size: 3.4
         maximumLineCount: 1

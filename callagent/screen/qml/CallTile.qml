@@ -55,7 +55,7 @@ Rectangle {
         anchors.margins: 1.5 * kiosk.unit
         anchors.bottomMargin: 1.5 * kiosk.unit + (tile.large ? tile.lift : 0)
         width: row.width + 4 * kiosk.unit
-        height: 7 * kiosk.unit
+        height: 7.4 * kiosk.unit
         radius: height / 2
         color: kiosk.theme.scrim
 
@@ -94,7 +94,7 @@ Rectangle {
                 objectName: "name"
                 anchors.verticalCenter: parent.verticalCenter
                 width: Math.max(0, Math.min(natural, tile.width - (8 + 6 * plate.marked) * kiosk.unit))
-                height: 6 * kiosk.unit
+                height: 7 * kiosk.unit
                 text: tile.model.name
                 size: 3.8
                 maximumLineCount: 1

@@ -15,7 +15,7 @@ Item {
         y: page.edge
         width: kiosk.portrait || page.lonely ? parent.width - 2 * page.edge : parent.width * 0.42 - page.edge
         height: page.lonely ? parent.height - 2 * page.edge - foot.height
-            : kiosk.portrait ? (missed.visible ? 73 : 61) * kiosk.unit : parent.height - 2 * page.edge - foot.height
+            : kiosk.portrait ? (missed.visible ? 74 : 62) * kiosk.unit : parent.height - 2 * page.edge - foot.height
         readonly property int aligned: page.lonely ? Text.AlignHCenter : Text.AlignLeft
 
         Column {
@@ -39,7 +39,7 @@ Item {
                 width: parent.width
                 // It gives way to what is told above and below.
                 height: Math.max(10 * kiosk.unit, Math.min((page.lonely ? 36 : 29) * kiosk.unit, about.height
-                    - 30.6 * kiosk.unit - (missed.visible ? 12 * kiosk.unit : 0)))
+                    - 32 * kiosk.unit - (missed.visible ? 12 * kiosk.unit : 0)))
                 text: kiosk.moment.clock
                 size: page.lonely ? 25 : 20
                 least: 4.5
@@ -51,7 +51,7 @@ Item {
             Words {
                 objectName: "date"
                 width: parent.width
-                height: 7.6 * kiosk.unit
+                height: 9 * kiosk.unit
                 text: kiosk.moment.date
                 size: 4.8
                 maximumLineCount: 1
@@ -121,8 +121,8 @@ Item {
             id: prompt
             objectName: "prompt_contacts"
             // Rather all contacts at once than words above them.
-            readonly property int count: kiosk.page.contacts.length
-            visible: people.height >= (10.5 + 15.2 * Math.min(count, 4) - 2) * kiosk.unit
+            readonly property int cards: Math.min(kiosk.page.contacts.length, 4)
+            visible: people.height >= (8.5 + 15.2 * cards) * kiosk.unit
             width: parent.width
             height: visible ? 9 * kiosk.unit : 0
             text: kiosk.page.prompt

@@ -12,7 +12,7 @@ Column {
             id: notice
             required property var modelData
             width: parent.width
-            height: 10 * kiosk.unit
+            height: (words.natural > words.width ? 14 : 10) * kiosk.unit
             radius: 2.5 * kiosk.unit
             color: kiosk.theme[modelData.weight]
             readonly property color ink: kiosk.theme["on_" + modelData.weight]
@@ -27,6 +27,7 @@ Column {
                 color: notice.ink
             }
             Words {
+                id: words
                 objectName: "notice"
                 anchors.left: sign.right
                 anchors.leftMargin: 2.4 * kiosk.unit
