@@ -5,9 +5,9 @@ import asyncio
 import sys
 from pathlib import Path
 
-from callagent.frames import FrameServer
 from PySide6.QtGui import QImage
 
+from callagent.frames import FrameServer
 from tests.unit.frames.pictures import Size, painted
 
 GREY = 180
