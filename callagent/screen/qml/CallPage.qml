@@ -105,7 +105,7 @@ Item {
         anchors.top: parent.top
         anchors.margins: 3 * kiosk.unit
         width: time.width + 6 * kiosk.unit
-        height: 8.5 * kiosk.unit
+        height: 9.4 * kiosk.unit
         radius: height / 2
         color: kiosk.theme.scrim
         Words {

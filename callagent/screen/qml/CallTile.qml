@@ -55,7 +55,7 @@ Rectangle {
         anchors.margins: 1.5 * kiosk.unit
         anchors.bottomMargin: 1.5 * kiosk.unit + (tile.large ? tile.lift : 0)
         width: row.width + 4 * kiosk.unit
-        height: 7.4 * kiosk.unit
+        height: 8 * kiosk.unit
         radius: height / 2
         color: kiosk.theme.scrim
 
@@ -93,10 +93,11 @@ Rectangle {
                 id: name
                 objectName: "name"
                 anchors.verticalCenter: parent.verticalCenter
-                width: Math.max(0, Math.min(natural, tile.width - (8 + 6 * plate.marked) * kiosk.unit))
-                height: 7 * kiosk.unit
+                width: Math.max(0, Math.min(natural, tile.width - (7 + 6 * plate.marked) * kiosk.unit))
+                height: 7.6 * kiosk.unit
                 text: tile.model.name
                 size: 3.8
+                least: 2.75
                 maximumLineCount: 1
                 color: kiosk.theme.on_scrim
             }

@@ -39,7 +39,7 @@ Item {
                 width: parent.width
                 // It gives way to what is told above and below.
                 height: Math.max(10 * kiosk.unit, Math.min((page.lonely ? 36 : 29) * kiosk.unit, about.height
-                    - 32 * kiosk.unit - (missed.visible ? 12 * kiosk.unit : 0)))
+                    - (page.below ? 19 : 32) * kiosk.unit - (missed.visible ? 12 * kiosk.unit : 0)))
                 text: kiosk.moment.clock
                 size: page.lonely ? 25 : 20
                 least: 4.5
@@ -57,7 +57,7 @@ Item {
                 maximumLineCount: 1
                 color: kiosk.theme.quiet
                 horizontalAlignment: about.aligned
-                visible: text !== ""
+                visible: text !== "" && !page.below
             }
             Words {
                 objectName: "prompt"

@@ -72,7 +72,7 @@ Item {
         Words {
             objectName: "subtitle"
             width: parent.width
-            height: (kiosk.page.title === "" ? 20 : 10) * kiosk.unit
+            height: (kiosk.page.title === "" ? 20 : kiosk.portrait ? 12 : 10) * kiosk.unit
             text: kiosk.page.subtitle
             size: kiosk.page.title === "" ? 9 : 6
             maximumLineCount: kiosk.page.title === "" ? 2 : 1

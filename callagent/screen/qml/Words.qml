@@ -17,7 +17,7 @@ Text {
     minimumPixelSize: Math.round(least * kiosk.unit)
     fontSizeMode: Text.Fit
     elide: Text.ElideRight
-    wrapMode: Text.WordWrap
+    wrapMode: maximumLineCount > 1 ? Text.WordWrap : Text.NoWrap
     maximumLineCount: 2
     // Written out, so that a page mirrored for its language turns it round whatever the text's script is.
     horizontalAlignment: Text.AlignLeft
