@@ -24,13 +24,11 @@ def main(socket_path: Path, picture: Path) -> int:
     frame_source.install(source)
     stage = Stage(site("en"), *SIZES["landscape"])
     stage.hear(*SCENES["connected"].told)
-    remote = next(
-        each
-        for each in stage.window.findChildren(tile.VideoTile)
-        if each.property("stream").startswith("remote")
-    )
+    # The tile is there, unseen, until there is something to show.
+    remote = stage.named("tile_remote/watson/camera").findChild(tile.VideoTile)
+    assert remote is not None
     waiting = QEventLoop()
-    remote.painted.connect(lambda _: waiting.exit(0))
+    remote.painted.connect(lambda *_: waiting.exit(0))
     QTimer.singleShot(DEADLINE_MS, lambda: waiting.exit(1))
     failed = waiting.exec()
     stage.settle()

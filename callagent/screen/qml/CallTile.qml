@@ -8,7 +8,8 @@ Rectangle {
     required property var model
     readonly property bool large: model.role === "large"
     readonly property bool roomy: Math.min(width, height) > 24 * kiosk.unit
-    readonly property bool showsVideo: model.video && !model.closed && picture.hasPicture
+    // The picture goes before its tile does.
+    readonly property bool showsVideo: picture !== null && model.video && !model.closed && picture.hasPicture
     // What stands over the lower edge of a large tile.
     property real lift: 0
     property point away: Qt.point(0, 0)
