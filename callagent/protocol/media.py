@@ -10,10 +10,6 @@ from callagent.protocol.base import CallId, ShortText, Wire
 Sdp = Annotated[str, StringConstraints(max_length=49152)]
 
 
-Attempt = Annotated[str, StringConstraints(max_length=16)]
-"""Of a link to the media server that begins anew within the epoch: chosen at random by the client."""
-
-
 class Track(Wire):
     """One track as `ports.TrackInfo`, on the wire."""
 
@@ -32,23 +28,22 @@ class IceCandidate(Wire):
     sdp_m_line_index: Annotated[int, Field(ge=0)] | None = None
 
 
-class MediaMessage(Wire):
+class LinkMessage(Wire):
     """One step of one epoch. A message of an older epoch than the call's is dropped by whoever reads it."""
 
     call_id: CallId
     epoch: Annotated[int, Field(ge=1)]
-    kind: Literal["offer", "answer", "candidate"]
-    attempt: Attempt = ""
-    """A message of another attempt than the present one is dropped."""
+    kind: Literal["offer", "answer", "candidate", "restart"]
+    """`restart`: to the media server, on a link it sends by: offer anew, with this message's attempt."""
+    attempt: Annotated[str, StringConstraints(max_length=16)] = ""
+    """Of a link to the media server that begins anew within the epoch: chosen at random by the client.
+    A message of another attempt than the present one is dropped."""
     sdp: Sdp | None = None
     tracks: list[Track] = []
     candidate: IceCandidate | None = None
 
 
-class LinkRestart(Wire):
-    """To the media server, on a link it sends by: offer anew, with this attempt."""
+class MediaMessage(LinkMessage):
+    """What sessions, and the media server, say to a session."""
 
-    call_id: CallId
-    epoch: Annotated[int, Field(ge=1)]
-    kind: Literal["restart"]
-    attempt: Attempt
+    kind: Literal["offer", "answer", "candidate"]

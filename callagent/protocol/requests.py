@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from callagent.protocol.base import CallId, DeviceId, SessionId, ShortText, UserId, Wire
 from callagent.protocol.command import Command, CommandAnswer, CommandName
 from callagent.protocol.enums import MediaType, Platform
-from callagent.protocol.media import LinkRestart, MediaMessage
+from callagent.protocol.media import LinkMessage
 
 PROTOCOL_VERSION = 1
 MAX_MESSAGE_BYTES = 65536
@@ -180,7 +180,7 @@ class SendMedia(Request):
 
     type: Literal["media"] = "media"
     to: SessionId
-    media: Annotated[MediaMessage | LinkRestart, Field(discriminator="kind")]
+    media: LinkMessage
 
 
 class SendCommand(Request):

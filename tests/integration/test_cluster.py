@@ -203,6 +203,29 @@ async def test_a_node_is_killed_and_its_call_goes_on(site: Site) -> None:
             assert (await client.event("onCallEnd"))["userId"] == "bea"
 
 
+async def test_a_node_is_killed_in_a_call_of_three(site: Site) -> None:
+    async with AsyncExitStack() as stack:
+        anna, bea = await site.login(stack, 0, "anna"), await site.login(stack, 1, "bea")
+        carl = await site.login(stack, 1, "carl")
+        call_id = await connected(anna, bea)
+        await anna.ok("inviteUser", callId=call_id, userIdList=["carl"])
+        for client in (anna, bea):
+            await client.event("onUserInviting")
+        await carl.event("onCallReceived")
+        site.nodes[1].program.kill()
+        for client in (bea, carl):
+            await client.closed.wait()
+        bea = await site.resume(stack, 0, bea, "bea")
+        carl = await site.resume(stack, 0, carl, "carl")
+        await carl.ok("accept", callId=call_id)
+        await carl.event("onCallBegin")
+        assert {(await carl.event("onUserJoin"))["userId"] for _ in range(2)} == {"anna", "bea"}
+        for client in (anna, bea):
+            assert (await client.event("onUserJoin"))["userId"] == "carl"
+        plans = [await client.event("onMediaPlan") for client in (anna, bea, carl)]
+        assert [(plan["placement"], plan["epoch"]) for plan in plans] == [("mesh", 2)] * 3
+
+
 async def test_who_was_on_a_killed_node_and_stays_away_is_lost(
     tmp_path: Path, postgres: Postgres, redis_server: RedisServer
 ) -> None:

@@ -32,7 +32,6 @@ async def rig() -> AsyncIterator[Rig]:
         ({"userIdList": ["x" * 33]}, -1202, "userIdList.0"),
         ({"userIdList": ["bea", "\ud800"]}, -1202, "userIdList.1"),
         ({"userIdList": [f"u{number}" for number in range(9)]}, -1202, "userIdList"),
-        ({"userIdList": ["bea", "carl"]}, -1205, "userIdList"),
         ({"userIdList": ["stranger"]}, 8021, "userIdList.0"),
         ({"timeout": 9}, -1202, "timeout"),
         ({"timeout": 601}, -1202, "timeout"),
@@ -140,7 +139,7 @@ async def test_a_request_that_is_still_running_is_not_run_twice(
 
 
 async def test_a_failing_storage_is_an_answer(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def broken(*_args: object) -> None:
+    async def broken(*_args: object, **_options: object) -> None:
         raise OSError("disk gone")
 
     async with rig.login("anna") as anna:

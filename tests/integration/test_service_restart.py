@@ -157,6 +157,57 @@ async def test_a_call_goes_on_and_is_recorded(site: Site) -> None:
     assert (entry["callResult"], entry["totalTime"], entry["result"]) == ("NormalEnd", 60, "incoming")
 
 
+async def test_a_call_of_several_goes_on(site: Site) -> None:
+    """It dies while two are connected and one is being rung, and again with three."""
+    rig = await site.start()
+    anna, bea, carl = [await site.login(rig, user) for user in ("anna", "bea", "carl")]
+    call_id = (await anna.ok("calls", userIdList=["bea", "carl"], mediaType=2))["callId"]
+    for client in (bea, carl):
+        await client.event("onCallReceived")
+    await bea.ok("accept", callId=call_id)
+    for client in (anna, bea):
+        for name in ("onCallBegin", "onUserJoin", "onMediaPlan"):
+            await client.event(name)
+    await bea.ok("setTracks", callId=call_id, audio=False, commands=["openDoor"])
+    for name in ("onUserAudioAvailable", "onUserCommands"):
+        await anna.event(name)
+
+    site.die()
+    rig = await site.start()
+    anna, bea = await site.resume(rig, anna, "anna"), await site.resume(rig, bea, "bea")
+    carl = await site.resume(rig, carl, "carl")
+    assert {m["userId"]: m["status"] for m in carl.session["call"]["members"]} == {
+        "anna": "connected",
+        "bea": "connected",
+        "carl": "ringing",
+    }
+    await carl.ok("accept", callId=call_id)
+    await carl.event("onCallBegin")
+    joins = {join["userId"]: join for join in [await carl.event("onUserJoin") for _ in range(2)]}
+    assert (joins["anna"]["audioAvailable"], joins["anna"]["commands"]) == (True, [])
+    assert (joins["bea"]["audioAvailable"], joins["bea"]["commands"]) == (False, ["openDoor"])
+    for client in (anna, bea):
+        assert (await client.event("onUserJoin"))["userId"] == "carl"
+    for client in (anna, bea, carl):
+        plan = await client.event("onMediaPlan")
+        assert (plan["placement"], plan["epoch"], len(plan["peers"])) == ("mesh", 2, 2)
+
+    site.die()
+    rig = await site.start()
+    bea, carl = await site.resume(rig, bea, "bea"), await site.resume(rig, carl, "carl")
+    assert (carl.session["call"]["placement"], carl.session["call"]["epoch"]) == ("mesh", 2)
+    # The caller stays away; the others go on.
+    rig.pass_time(30)
+    for client in (bea, carl):
+        assert (await client.event("onUserLeave"))["userId"] == "anna"
+        plan = await client.event("onMediaPlan")
+        assert (plan["placement"], plan["epoch"]) == ("p2p", 3)
+    await carl.ok("hangup", callId=call_id)
+    assert (await bea.event("onCallEnd"))["userId"] == "carl"
+    entry = await last_call(bea)
+    assert (entry["callId"], entry["callResult"]) == (call_id, "NormalEnd")
+
+
 async def test_who_does_not_come_back_is_lost_after_30_s(site: Site) -> None:
     anna, _, _ = await connected(site)
     site.die()

@@ -69,10 +69,12 @@ class Push:
 
 
 def push(call: Call, wanted: Push, now: float) -> Callback:
+    """All of them were called together: by the caller, or later by one member."""
+    caller = call.members[wanted.user_ids[0]].invited_by or call.caller_id
     body = {
         "CallbackCommand": CallbackCommand.PUSH,
         "CallInfo": call_info(call).model_dump(by_alias=True),
-        "Caller_Account": call.caller_id,
+        "Caller_Account": caller,
         "To_Account": list(wanted.user_ids),
         "Timeout": int(wanted.timeout_s),
         "UserData": call.user_data,

@@ -4,11 +4,8 @@
 from typing import Literal, Protocol
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
-from callagent.protocol.media import LinkRestart, MediaMessage
+from callagent.protocol.media import LinkMessage
 from callagent.server.calls.model import Call
-
-LinkMessage = MediaMessage | LinkRestart
-"""What a member says on one of its links."""
 
 Layer = Literal["h", "l", "off"]
 """The large picture, the small one, none."""

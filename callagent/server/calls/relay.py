@@ -6,7 +6,7 @@ import logging
 from callagent.protocol.enums import Placement
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import CommandAnswerSignal, CommandSignal, Signal
-from callagent.protocol.media import LinkRestart
+from callagent.protocol.media import MediaMessage
 from callagent.protocol.requests import AnswerCommand, SendCommand, SendMedia, View
 from callagent.server.bus import Bus
 from callagent.server.calls.group_media import GroupMedia
@@ -37,10 +37,11 @@ class CallRelay:
             await self._group_media.message(call, session.session_id, request.to, media)
             return
         nobody = request.to == session.session_id or _connected(call, request.to) is None
-        if nobody or isinstance(media, LinkRestart):
+        if nobody or media.kind == "restart":
             raise CallAgentError(ErrorCode.PEER_UNREACHABLE, "That session is not in the call", "to")
         target = SessionKey(session.app_id, request.to)
-        await self._bus.signal(target, Signal(sender=session.session_id, media=media))
+        passed_on = MediaMessage.model_construct(**dict(media))
+        await self._bus.signal(target, Signal(sender=session.session_id, media=passed_on))
 
     async def view(self, session: SessionKey, user_id: str, request: View) -> None:
         """Which of another member's pictures this session wants; between members there is no choice.

@@ -18,7 +18,7 @@ from callagent.server.callbacks.delivery import (
     next_wait,
     signed,
 )
-from callagent.server.callbacks.events import Callback, CallbackCommand, callbacks
+from callagent.server.callbacks.events import Callback, CallbackCommand, Push, callbacks, push
 from callagent.server.calls import state
 from callagent.server.calls.commands import (
     Accept,
@@ -26,6 +26,8 @@ from callagent.server.calls.commands import (
     EndByService,
     Hangup,
     Invite,
+    InviteMore,
+    Join,
     Reject,
     RingTimeout,
     SessionLost,
@@ -141,6 +143,43 @@ def test_of_three_one_may_go() -> None:
     assert users(members) == {"user1": "Calling", "user3": "Calling"}
     (rejected,) = told(Accept("user2", "s2"), Reject("user3", "s3"), callees=three)
     assert changed(rejected) == [("user3", "Reject")]
+
+
+INVITED = InviteMore("user2", "s2", ("user3",), frozenset(), 30)
+
+
+@pytest.mark.parametrize(
+    ("commands", "action", "status"),
+    [
+        ([INVITED], "Invite", "Waiting"),
+        ([INVITED, Accept("user3", "s3")], "Accept", "Calling"),
+        ([INVITED, Join("user3", "s3")], "Accept", "Calling"),
+        ([INVITED, Reject("user3", "s3")], "Reject", None),
+        ([INVITED, Reject("user3", "s3"), INVITED], "Invite", "Waiting"),
+        ([INVITED, RingTimeout("user3")], "NotAnswer", None),
+        ([Join("user3", "s3")], "Join", "Calling"),
+        ([Join("user3", "s3"), SessionLost("user3", "s3")], "Offline", None),
+        ([Join("user3", "s3"), Hangup("user3", "s3"), Join("user3", "s3")], "Join", "Calling"),
+    ],
+)
+def test_a_third_member_comes_and_goes(commands: list[Command], action: str, status: str | None) -> None:
+    (members,) = told(Accept("user2", "s2"), *commands)
+    assert changed(members) == [("user3", action)]
+    assert users(members).get("user3") == status
+
+
+def test_the_caller_who_comes_again() -> None:
+    three = (Accept("user2", "s2"), Join("user3", "s3"), Hangup("user1", "s1"))
+    (invited,) = told(*three, InviteMore("user2", "s2", ("user1",), frozenset(), 30))
+    assert changed(invited) == [("user1", "Invite")]
+    (joined,) = told(*three, Join("user1", "s1"))
+    assert changed(joined) == [("user1", "Join")]
+    assert users(joined) == {"user1": "Calling", "user2": "Calling", "user3": "Calling"}
+
+
+def test_who_is_invited_later_is_called_by_that_member() -> None:
+    call = state.apply(state.apply(started().call, Accept("user2", "s2"), BEGAN).call, INVITED, BEGAN).call
+    assert push(call, Push(("user3",), 30, {}), BEGAN).body["Caller_Account"] == "user2"
 
 
 # --- delivery ---------------------------------------------------------------------------
