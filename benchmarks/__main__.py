@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmarks import (
     audio_network,
+    coverage,
     echo,
     encoders,
     fanout,
@@ -14,6 +15,7 @@ from benchmarks import (
     idle,
     laboratory,
     loopback,
+    screen,
     setup,
     signalling,
     soak,
@@ -24,12 +26,14 @@ from benchmarks.report import Report
 BENCHMARKS: dict[str, Callable[[bool], Report]] = {
     "audio": echo.run,
     "audio_network": audio_network.run,
+    "coverage": coverage.run,
     "encoders": encoders.run,
     "fanout": fanout.run,
     "hotplug": hotplug.run,
     "idle": idle.run,
     "laboratory": laboratory.run,
     "loopback": loopback.run,
+    "screen": screen.run,
     "setup": setup.run,
     "signalling": signalling.run,
     "soak": soak.run,

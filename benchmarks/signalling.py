@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 from benchmarks.cpu_group import NoControlGroup, cpu_group, enter
 from benchmarks.report import Figure, Report
@@ -143,7 +144,7 @@ async def _services(
     count: int, database_url: str | None = None, redis_url: str | None = None
 ) -> AsyncIterator[list[Service]]:
     """On SQLite without an URL. One is up before the next begins: it makes the tables."""
-    cluster = {} if redis_url is None else {"cluster": {"redis_url": redis_url}}
+    cluster: dict[str, Any] = {} if redis_url is None else {"cluster": {"redis_url": redis_url}}
     async with AsyncExitStack() as stack:
         services = []
         for _ in range(count):

@@ -82,7 +82,7 @@ class Peer:
         message = {"janus": kind, "transaction": number, **self._at, **fields}
         await self._socket.send_str(json.dumps(message))
         try:
-            found = await in_time(answer, f"{self.name}: {kind} was not answered")
+            found: Json = await in_time(answer, f"{self.name}: {kind} was not answered")
         finally:
             self._answers.pop(number, None)
         if found["janus"] == "error":

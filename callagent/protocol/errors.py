@@ -7,6 +7,8 @@ Numbers below 90000 are the call kit's own (reference: callkit-client-api 9);
 
 from enum import IntEnum
 
+from callagent.protocol import taken_out
+
 
 class ErrorCode(IntEnum):
     OK = 0
@@ -78,7 +80,7 @@ class CallAgentError(Exception):
 
     def __init__(self, code: ErrorCode, message: str, field: str | None = None) -> None:
         super().__init__(message)
-        self.code = code
+        self.code = ErrorCode(taken_out.code(code))
         self.message = message
         self.field = field
 

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from callagent.protocol import taken_out
 from callagent.protocol.base import Wire
 from callagent.protocol.events import Event, Moment
 from callagent.protocol.requests import Bye
@@ -168,5 +169,5 @@ def encode(message: Wire) -> str:
             "time": message.time,
             "data": message.data,
         }
-        return _ENCODER.encode(plain)
-    return _ENCODER.encode(message.wire())
+        return _ENCODER.encode(taken_out.sent(plain))
+    return _ENCODER.encode(taken_out.sent(message.wire()))

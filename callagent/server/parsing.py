@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from callagent.protocol import taken_out
 from callagent.protocol.base import Wire
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.requests import (
@@ -48,12 +49,12 @@ def parse(text: str) -> tuple[AnyRequest, str]:
     if not isinstance(name, str):
         _refuse(request_id, ErrorCode.MALFORMED_MESSAGE, "The type is missing or not a string", "type")
     model = REQUEST_TYPES.get(name)
-    if model is None:
+    if model is None or taken_out.gone("request", name):
         _refuse(request_id, ErrorCode.UNKNOWN_MESSAGE_TYPE, "This message type is unknown", "type")
     if request_id is None:
         _refuse(None, ErrorCode.MALFORMED_MESSAGE, f"The id must be an integer from 1 to {MAX_ID}", "id")
     try:
-        request = model.model_validate(message)
+        request = model.model_validate(taken_out.pruned("request", name, message))
     except (ValidationError, RecursionError) as error:
         _refuse(request_id, *_explained(model, error))
     del message["id"]

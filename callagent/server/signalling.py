@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from callagent.protocol import taken_out
 from callagent.protocol.base import Wire
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.replies import HelloData
@@ -201,7 +202,7 @@ class SignallingConnection:
     async def _do(self, login: Login, request: AnyRequest) -> None:
         try:
             data = {} if isinstance(request, Ping) else await self._service.handlers.handle(login, request)
-            self._answer(Reply(id=request.id, data=data))
+            self._answer(Reply(id=request.id, data=taken_out.pruned("reply", request.type, data)))
         except CallAgentError as error:
             self._answer(failure(request.id, error))
         except Exception:
@@ -220,7 +221,8 @@ class SignallingConnection:
             login = await self._service.sessions.hello(hello, self._address)
             self._login = login
             await self._service.bus.attach(login.key, self.outbox, login.connection)
-            self._answer(Reply(id=hello.id, data=(await self._greeting(login)).wire()))
+            data = (await self._greeting(login)).wire()
+            self._answer(Reply(id=hello.id, data=taken_out.pruned("reply", hello.type, data)))
         except CallAgentError as error:
             self._answer(failure(hello.id, error))
             self.outbox.dismiss(Bye(code=error.code, message=error.message))

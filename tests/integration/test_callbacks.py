@@ -13,6 +13,7 @@ from aiohttp import web
 from callagent.server.accounts import ADMINISTRATOR, DEFAULT_APP_ID
 from callagent.server.callbacks.delivery import RETRIES_S
 from callagent.server.service import CallService
+from tests.covers import covers
 from tests.unit.server.rest_client import BackEnd, Json
 from tests.unit.server.rig import Client, FakeNow, Rig, fresh, running, until
 
@@ -98,6 +99,16 @@ async def one_call(anna: Client, ben: Client) -> str:
     return call_id
 
 
+@covers(
+    "callback:Call.CallbackAfterStartCall",
+    "callback:Call.CallbackAfterEndCall",
+    "callback:Call.CallbackAfterEndCall.CallRecord",
+    "callback:Call.CallbackAfterMemberChanged",
+    "callback-url:SdkAppid",
+    "callback-url:CallbackCommand",
+    "callback-url:ClientIP",
+    "callback-url:OptPlatform",
+)
 async def test_a_call_is_told_from_start_to_end(rig: Rig, back_end: BackEnd, receiver: Receiver) -> None:
     await want(back_end, receiver.url)
     async with rig.login("anna", platform="linux") as anna, rig.login("ben") as ben:
@@ -113,6 +124,12 @@ async def test_a_call_is_told_from_start_to_end(rig: Rig, back_end: BackEnd, rec
     assert len({query["EventId"] for query, _ in receiver.requests}) == 4
 
 
+@covers(
+    "param:offlinePushInfo",
+    "param:offlinePushInfo.title",
+    "param:offlinePushInfo.desc",
+    "param:offlinePushInfo.isDisablePush",
+)
 async def test_the_back_end_hears_of_callees_whom_no_device_can_tell(
     rig: Rig, back_end: BackEnd, receiver: Receiver
 ) -> None:
@@ -212,6 +229,15 @@ async def test_what_was_not_taken_survives_the_service(
     assert receiver.requests[3][1]["CallRecord"]["CallId"] == call_id
 
 
+@covers(
+    "rest:get_callback",
+    "rest:get_callback.Url",
+    "rest:get_callback.CallbackCommandList",
+    "rest:set_callback",
+    "rest:delete_callback",
+    "rest-code:100002",
+    "rest-code:100301",
+)
 async def test_configuration(back_end: BackEnd) -> None:
     assert await back_end.code("call_config/get_callback") == 100301
     await want(back_end, "https://www.example.com/a", START)

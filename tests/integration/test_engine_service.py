@@ -26,7 +26,9 @@ from callagent.protocol.enums import (
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService
-from tests.unit.call.real_service import DEADLINE_S, Device, Exchange, exchange
+from tests.covers import covers
+from tests.deadline import DEADLINE_S
+from tests.unit.call.real_service import Device, Exchange, exchange
 
 VIDEO = MediaType.VIDEO
 CONNECTED = MediaSessionState.CONNECTED
@@ -361,6 +363,17 @@ async def test_media_planned_while_a_side_was_away_is_made_anew_when_it_is_back(
         assert session.peer.epoch == 3
 
 
+@covers("code:-1401")
+async def test_a_call_without_a_line_is_refused_as_such(hall: Exchange) -> None:
+    a, _ = await hall.device("anna"), await hall.device("ben")
+    a.wire.cut()
+    await a.until(lambda: a.engine.state.login_state is LoginState.RECONNECTING)
+    with pytest.raises(CallAgentError) as refused:
+        await a.engine.calls(["ben"], VIDEO)
+    assert refused.value.code is ErrorCode.SIGNALING_SEND_FAIL
+    assert a.engine.state.call_state is CallState.IDLE
+
+
 async def test_a_hangup_without_a_line_is_told_later(hall: Exchange) -> None:
     a, b = await hall.device("anna"), await hall.device("ben")
     await connect(a, b)
@@ -451,6 +464,7 @@ async def test_close_in_a_call_tells_the_other_side(hall: Exchange) -> None:
     assert status.status == "unlogined"
 
 
+@covers("code:-1201")
 async def test_a_kicked_device_is_told_and_stays_out(hall: Exchange) -> None:
     await hall.service.accounts.set_multi_device(DEFAULT_APP_ID, False)
     a, b = await hall.device("anna"), await hall.device("ben")

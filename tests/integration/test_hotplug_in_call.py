@@ -31,6 +31,7 @@ from callagent.protocol import control as api
 from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.server.serve import running_service
+from tests.covers import covers
 
 SLATE_LIMIT_S, NEXT_LIMIT_S, BACK_LIMIT_S = 0.2, 1.0, 1.0
 PATH_S = 0.35
@@ -221,6 +222,7 @@ async def test_volume_and_mute_outlive_a_plug(scene: Scene) -> None:
     await scene.until(lambda: (scene.other.studio.heard_db(2000.0) or 0) < 3)
 
 
+@covers("api:getDeviceList", "api:switchDevice", "event:DEVICED_UPDATED")
 async def test_the_device_list_is_never_stale(scene: Scene) -> None:
     """What users hit, 3: the device listed as current is not the one in use."""
     told: list[dict[str, Any]] = []
@@ -248,6 +250,7 @@ async def test_the_device_list_is_never_stale(scene: Scene) -> None:
     assert refused.value.code is ErrorCode.PARAM_INVALID
 
 
+@covers("api:switchCamera")
 async def test_front_and_back_camera_for_this_call_only(scene: Scene) -> None:
     scene.hardware.new_camera(FRONT, ident=7).plug("1")
     scene.hardware.new_camera(SPARE, ident=9).plug("2")
@@ -426,6 +429,7 @@ async def test_screen_and_camera_follow_the_display_and_the_box(scene: Scene) ->
     assert scene.other.engine.state.epoch == epoch
 
 
+@covers("api:selectAudioPlaybackDevice")
 async def test_sound_leaves_a_display_that_goes_and_returns_to_it(scene: Scene) -> None:
     television, spare = (
         scene.hardware.new_card(FRONT, tone_hz=None),

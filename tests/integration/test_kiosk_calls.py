@@ -14,6 +14,7 @@ from callagent.devices.virtual.tone_meter import tone_db
 from callagent.ports import Stage
 from callagent.protocol import control as api
 from callagent.protocol.enums import CallResult, LoginState, MediaType, RecentCallResult
+from tests.covers import covers
 from tests.listening import samples
 from tests.programs import Kiosk, Service, running, until
 
@@ -92,6 +93,12 @@ async def test_a_whole_call_between_two_kiosks(service: Service, codec: str) -> 
         assert record.total_time > 0
 
 
+@covers(
+    "event:onUserVoiceVolumeChanged",
+    "event:onUserVoiceVolumeChanged.volumeMap",
+    "event:onUserNetworkQualityChanged",
+    "event:onUserNetworkQualityChanged.networkQualityList",
+)
 async def test_how_loud_and_how_good_is_told(service: Service) -> None:
     anna, ben = kiosk(service, "anna"), kiosk(service, "ben")
     async with running(anna, ben):

@@ -10,6 +10,7 @@ from callagent.server.accounts import ADMINISTRATOR, DEFAULT_APP_ID
 from callagent.server.app import create_app
 from callagent.server.rate_limit import RateLimit
 from callagent.server.service import CallService
+from tests.covers import covers
 from tests.unit.server.rest_client import BackEnd, Json
 from tests.unit.server.rig import MEMORY, Client, FakeNow, Rig, fresh, running
 
@@ -44,6 +45,7 @@ async def call(caller: Client, callee: str, **more: object) -> str:
 # --- the gate ---------------------------------------------------------------------
 
 
+@covers("rest-code:60002", "rest-code:60004", "rest-code:60005", "rest-code:60006", "rest-code:60012")
 @pytest.mark.parametrize(
     ("query", "code"),
     [
@@ -66,6 +68,7 @@ async def test_a_request_that_is_not_signed_as_it_should_be(
     assert await back_end.code(INFO, {"CallId": NOBODY}, **query) == code
 
 
+@covers("rest-code:60010")
 async def test_only_administrators_may(rig: Rig, back_end: BackEnd) -> None:
     accounts = rig.service.accounts
     await accounts.add_user(DEFAULT_APP_ID, "anna")
@@ -77,6 +80,7 @@ async def test_only_administrators_may(rig: Rig, back_end: BackEnd) -> None:
     assert await back_end.code(INFO, {"CallId": NOBODY}, **anna) == 60010
 
 
+@covers("rest-code:60003")
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b'"x"', b"null", b"\xff", b'{"CallId": "' + b"x" * 300_000]
 )
@@ -86,6 +90,7 @@ async def test_a_body_that_is_no_object_is_refused(back_end: BackEnd, body: byte
     assert reply["ErrorInfo"]
 
 
+@covers("rest-code:60009")
 async def test_what_is_not_there(rig: Rig, back_end: BackEnd) -> None:
     assert await back_end.code("call_engine_http_srv/no_such") == 60009
     assert await back_end.code("no_such/get_call_info") == 60009
@@ -93,6 +98,7 @@ async def test_what_is_not_there(rig: Rig, back_end: BackEnd) -> None:
         assert (reply.status, (await reply.json())["ErrorCode"]) == (200, 60002)
 
 
+@covers("rest-code:101002")
 @pytest.mark.parametrize(
     ("command", "code"),
     [
@@ -117,6 +123,7 @@ async def test_a_field_that_is_missing_is_named_with_the_services_own_code(
     assert ":" in reply["ErrorInfo"], "which field"
 
 
+@covers("rest-code:60007")
 async def test_too_many_requests_are_told(back_end: BackEnd) -> None:
     codes = [(await back_end.post(END, {"CallId": NOBODY}))["ErrorCode"] for _ in range(40)]
     assert codes[:20] == [101004] * 20
@@ -124,6 +131,7 @@ async def test_too_many_requests_are_told(back_end: BackEnd) -> None:
     assert (await back_end.post(INFO, {"CallId": NOBODY}))["ErrorCode"] == 101004, "another command"
 
 
+@covers("rest-code:60011")
 async def test_an_app_that_asks_for_too_much_of_everything() -> None:
     service = await CallService.open(MEMORY)
     app = create_app(service)
@@ -134,6 +142,7 @@ async def test_an_app_that_asks_for_too_much_of_everything() -> None:
         assert await back_end.code(INFO, {"CallId": NOBODY}) == 60011
 
 
+@covers("rest-code:101001")
 async def test_a_service_that_fails_says_so_and_not_why(
     rig: Rig, back_end: BackEnd, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -149,6 +158,24 @@ async def test_a_service_that_fails_says_so_and_not_why(
 # --- calls --------------------------------------------------------------------------
 
 
+@covers(
+    "rest:get_call_info",
+    "rest:get_call_info.CallInfo.CallId",
+    "rest:get_call_info.CallInfo.MediaType",
+    "rest:get_call_info.CallInfo.ChatGroupId",
+    "rest:get_call_info.CallInfo.RoomId",
+    "rest:get_call_info.CallInfo.RoomIdType",
+    "rest:get_call_info.CallInfo.UserList",
+    "rest:get_call_info.CallInfo.UserList.User_Account",
+    "rest:get_call_info.CallInfo.UserList.Status",
+    "member:Calling",
+    "member:Waiting",
+    "rest-code:101004",
+    "envelope:ActionStatus",
+    "envelope:ErrorCode",
+    "envelope:ErrorInfo",
+    "envelope:RequestId",
+)
 async def test_a_live_call_is_shown_with_its_members(rig: Rig, back_end: BackEnd) -> None:
     async with rig.login("anna") as anna, rig.login("ben") as ben:
         call_id = await call(anna, "ben", roomId="lobby 7", chatGroupId="g1")
@@ -171,6 +198,7 @@ async def test_a_live_call_is_shown_with_its_members(rig: Rig, back_end: BackEnd
         assert await back_end.code(INFO, {"CallId": call_id}) == 101004
 
 
+@covers("rest:end_call")
 @pytest.mark.parametrize("answered", [False, True])
 async def test_a_call_is_ended_for_everybody(rig: Rig, back_end: BackEnd, answered: bool) -> None:
     async with rig.login("anna") as anna, rig.login("ben") as ben:
@@ -188,6 +216,7 @@ async def test_a_call_is_ended_for_everybody(rig: Rig, back_end: BackEnd, answer
         assert record["EndReason"] == 9
 
 
+@covers("rest:DismissRoom", "rest:DismissRoomByStrRoomId")
 async def test_a_room_is_dismissed_by_number_or_name_and_they_differ(rig: Rig, back_end: BackEnd) -> None:
     async with rig.login("anna") as anna, rig.login("ben"), rig.login("cleo") as cleo, rig.login("dan"):
         by_number = await call(anna, "ben", roomId=123)
@@ -204,6 +233,23 @@ async def test_a_room_is_dismissed_by_number_or_name_and_they_differ(rig: Rig, b
 # --- records ------------------------------------------------------------------------
 
 
+@covers(
+    "rest:get_record_by_callid",
+    "rest:get_record_by_callid.CallRecord.CallId",
+    "rest:get_record_by_callid.CallRecord.Caller_Account",
+    "rest:get_record_by_callid.CallRecord.MediaType",
+    "rest:get_record_by_callid.CallRecord.CallType",
+    "rest:get_record_by_callid.CallRecord.StartTime",
+    "rest:get_record_by_callid.CallRecord.EndTime",
+    "rest:get_record_by_callid.CallRecord.AcceptTime",
+    "rest:get_record_by_callid.CallRecord.CallResult",
+    "rest:get_record_by_callid.CallRecord.CalleeList_Account",
+    "rest:get_record_by_callid.CallRecord.RoomId",
+    "rest:get_record_by_callid.CallRecord.RoomIdType",
+    "call-type:SingleCall",
+    "result:NormalEnd",
+    "rest-code:101050",
+)
 async def test_a_record_tells_the_whole_call(rig: Rig, back_end: BackEnd, now: FakeNow) -> None:
     async with rig.login("anna") as anna, rig.login("ben") as ben:
         began = now.at
@@ -230,6 +276,18 @@ async def test_a_record_tells_the_whole_call(rig: Rig, back_end: BackEnd, now: F
         }
 
 
+@covers(
+    "rest:get_record_by_filter",
+    "rest:get_record_by_filter.TotalNum",
+    "rest:get_record_by_filter.Page",
+    "rest:get_record_by_filter.CallRecordList",
+    "ask:get_record_by_filter.StartTime",
+    "ask:get_record_by_filter.EndTime",
+    "ask:get_record_by_filter.NumberPerPage",
+    "ask:get_record_by_filter.Page",
+    "ask:get_record_by_filter.CallResult",
+    "ask:get_record_by_filter.CallType",
+)
 async def test_records_by_filter(rig: Rig, back_end: BackEnd, now: FakeNow) -> None:
     made = []
     async with rig.login("anna") as anna, rig.login("ben") as ben:
@@ -279,6 +337,17 @@ async def test_a_filter_that_makes_no_sense(back_end: BackEnd, wrong: Json) -> N
 # --- accounts -----------------------------------------------------------------------
 
 
+@covers(
+    "rest:account_import",
+    "rest:multiaccount_import",
+    "rest:multiaccount_import.FailAccounts",
+    "rest:account_check",
+    "rest:account_check.ResultItem",
+    "rest:account_check.ResultItem.AccountStatus",
+    "rest:account_delete",
+    "rest:account_delete.ResultItem",
+    "rest:account_delete.ResultItem.ResultCode",
+)
 async def test_accounts_come_in_are_changed_and_go(rig: Rig, back_end: BackEnd) -> None:
     await back_end.ok(
         "im_open_login_svc/account_import", {"UserID": "anna", "Nick": "Anna", "FaceUrl": "a.png"}
@@ -324,6 +393,7 @@ async def test_an_account_that_is_deleted_leaves_its_call(rig: Rig, back_end: Ba
 # --- profiles and presence ------------------------------------------------------------
 
 
+@covers("rest:portrait_set", "rest:portrait_get", "rest:portrait_get.UserProfileItem")
 async def test_profiles_are_set_and_read(back_end: BackEnd) -> None:
     await back_end.ok("im_open_login_svc/account_import", {"UserID": "id1"})
     await back_end.ok("im_open_login_svc/account_import", {"UserID": "id2"})
@@ -383,6 +453,12 @@ async def test_profiles_of_nobody(back_end: BackEnd) -> None:
     assert await back_end.code("profile/portrait_get", asked | {"TagList": ["Tag_No"]}) == 40009
 
 
+@covers(
+    "rest:query_online_status",
+    "rest:query_online_status.QueryResult",
+    "rest:query_online_status.QueryResult.Status",
+    "rest:query_online_status.ErrorList",
+)
 async def test_who_is_online(rig: Rig, back_end: BackEnd) -> None:
     await back_end.ok("im_open_login_svc/account_import", {"UserID": "ben"})
     async with rig.login("anna", platform="linux"):

@@ -10,6 +10,7 @@ import pytest
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService
 from callagent.server.ice import IceSettings
+from tests.covers import covers
 from tests.integration.conftest import Backing
 from tests.unit.server.rig import Client, FakeNow, Json, Rig, until
 
@@ -83,6 +84,7 @@ async def scene(backing: Backing) -> AsyncIterator[Scene]:
         yield Scene(rig, now, *clients)
 
 
+@covers("api:calls", "param:userIdList", "param:strRoomId", "event:onCallReceived")
 async def test_ring(scene: Scene) -> None:
     reply = await scene.anna.ok(
         "calls", userIdList=["bea", "bea"], mediaType=1, userData="door 3", roomId="r 1"
@@ -96,6 +98,7 @@ async def test_ring(scene: Scene) -> None:
         assert event["remaining"] == 30
 
 
+@covers("param:timeout")
 async def test_a_device_that_comes_online_rings_for_the_remaining_time(scene: Scene) -> None:
     call_id = await scene.call(timeout=20)
     scene.now.at += 5
@@ -118,6 +121,7 @@ async def test_an_offline_callee_rings_when_it_comes(scene: Scene) -> None:
         assert (event["callId"], event["remaining"]) == (started["callId"], 20)
 
 
+@covers("api:accept", "event:onCallBegin", "event:onUserJoin", "reason:OtherDeviceAccepted")
 async def test_accept(scene: Scene) -> None:
     call_id = await scene.call()
     await scene.bea.ok("accept", callId=call_id)
@@ -136,6 +140,14 @@ async def test_accept(scene: Scene) -> None:
     assert await scene.bea.code("accept", callId=call_id) == 8010
 
 
+@covers(
+    "api:reject",
+    "event:onUserReject",
+    "event:onUserReject.userId",
+    "event:onCallNotConnected",
+    "reason:Reject",
+    "reason:OtherDeviceReject",
+)
 @pytest.mark.parametrize("request_type", ["reject", "hangup"])
 async def test_reject(scene: Scene, request_type: str) -> None:
     call_id = await scene.call()
@@ -146,6 +158,7 @@ async def test_reject(scene: Scene, request_type: str) -> None:
     await scene.check("Reject", "incoming")
 
 
+@covers("event:onUserNoResponse", "event:onUserNoResponse.userId", "reason:NoResponse")
 async def test_no_answer(scene: Scene) -> None:
     await scene.call(timeout=10)
     scene.rig.pass_time(10)
@@ -154,6 +167,7 @@ async def test_no_answer(scene: Scene) -> None:
     await scene.check("NotAnswer", "missed")
 
 
+@covers("event:onUserLineBusy", "event:onUserLineBusy.userId", "reason:LineBusy")
 async def test_busy(scene: Scene) -> None:
     async with scene.rig.login("carl") as carl, scene.rig.login("dora") as dora:
         other = await carl.ok("calls", userIdList=["dora"], mediaType=1)
@@ -169,6 +183,7 @@ async def test_busy(scene: Scene) -> None:
         assert (await scene.anna.ok("calls", userIdList=["bea"], mediaType=2))["callId"]
 
 
+@covers("reason:Canceled")
 async def test_cancel(scene: Scene) -> None:
     call_id = await scene.call()
     await scene.anna.ok("hangup", callId=call_id)
@@ -185,6 +200,7 @@ async def test_the_caller_is_lost_while_calling(scene: Scene) -> None:
     await scene.check("Interrupt", "missed")
 
 
+@covers("api:hangup", "api:queryRecentCalls", "event:onCallEnd", "reason:Hangup")
 @pytest.mark.parametrize("who", ["anna", "bea"])
 async def test_hang_up(scene: Scene, who: str) -> None:
     call_id = await scene.connect()
@@ -196,6 +212,7 @@ async def test_hang_up(scene: Scene, who: str) -> None:
     assert (await scene.check("NormalEnd", "incoming"))["totalTime"] == 12.5
 
 
+@covers("event:onUserLeave", "event:onUserLeave.userId", "reason:Offline")
 @pytest.mark.parametrize("who", ["anna", "bea"])
 async def test_a_side_is_lost(scene: Scene, who: str) -> None:
     await scene.connect()
@@ -227,6 +244,7 @@ async def test_logout_leaves_the_call(scene: Scene) -> None:
     assert anna["status"] == "unlogined"
 
 
+@covers("reason:EndByServer")
 @pytest.mark.parametrize("connected", [False, True])
 async def test_the_end_by_the_service(scene: Scene, connected: bool) -> None:
     call_id = await (scene.connect() if connected else scene.call())
@@ -282,6 +300,7 @@ async def test_media_goes_to_the_other_side_only(scene: Scene) -> None:
     assert scene.bea.inbox == []
 
 
+@covers("code:-1203", "code:8010")
 async def test_who_may_not(scene: Scene) -> None:
     call_id = await scene.call()
     assert await scene.anna.code("accept", callId=call_id) == -1203

@@ -9,6 +9,7 @@ import pytest
 
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.policy import CallPolicy, CallRule, JoinPolicy
+from tests.covers import covers
 from tests.integration.conftest import Backing
 from tests.unit.server.rig import Client, FakeNow, Json, Rig, until
 
@@ -109,6 +110,7 @@ async def test_four_meet_and_part(scene: Scene) -> None:
     assert entry["callResult"] == "NormalEnd"
 
 
+@covers("code:8021")
 async def test_one_of_several_does_not_exist(scene: Scene) -> None:
     started = await scene.anna.ok("calls", userIdList=["bea", "nobody"], mediaType=1)
     (refused,) = started["refused"]
@@ -128,6 +130,12 @@ async def test_more_than_a_call_takes(backing: Backing) -> None:
         await scene.quiet()
 
 
+@covers(
+    "api:inviteUser",
+    "param:inviteUser.timeout",
+    "event:onUserInviting",
+    "event:onUserInviting.userId",
+)
 async def test_a_member_invites_another(scene: Scene) -> None:
     call_id = await scene.connect("bea")
     reply = await scene.bea.ok("inviteUser", callId=call_id, userIdList=["carl", "anna", "carl"], timeout=20)
@@ -185,6 +193,7 @@ async def test_the_policy_counts_for_invitations_too(backing: Backing) -> None:
         assert [refused["code"] for refused in reply["refused"]] == [90013]
 
 
+@covers("api:join")
 async def test_somebody_joins(scene: Scene) -> None:
     call_id = await scene.connect("bea")
     await scene.bea.ok("setTracks", callId=call_id, audio=False)
@@ -225,6 +234,11 @@ async def test_a_call_that_is_over_takes_nobody(scene: Scene) -> None:
     assert await scene.anna.code("inviteUser", callId=call_id, userIdList=["carl"]) == 8010
 
 
+@covers(
+    "event:onCallMediaTypeChanged",
+    "event:onCallMediaTypeChanged.oldMediaType",
+    "event:onCallMediaTypeChanged.newMediaType",
+)
 async def test_two_switch_to_voice(scene: Scene) -> None:
     call_id = await scene.connect("bea")
     await scene.bea.ok("switchMediaType", callId=call_id, mediaType=1)

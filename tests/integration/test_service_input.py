@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from callagent.server.accounts import DEFAULT_APP_ID
+from tests.covers import covers
 from tests.unit.server.rig import Client, Json, Rig, fresh
 
 GOOD: Json = {"userIdList": ["bea"], "mediaType": 2}
@@ -22,6 +23,7 @@ async def rig() -> AsyncIterator[Rig]:
         yield rig
 
 
+@covers("code:-1202")
 @pytest.mark.parametrize(
     ("arguments", "code", "field"),
     [
@@ -53,6 +55,7 @@ async def test_calls(rig: Rig, arguments: Json, code: int, field: str) -> None:
         assert (await anna.ok("calls", **(GOOD | {"timeout": 0})))["timeout"] == 30
 
 
+@covers("code:6014")
 async def test_everything_but_hello_comes_too_early(rig: Rig) -> None:
     async with rig.connect() as client:
         assert await client.code("ping") == 6014
@@ -116,6 +119,7 @@ async def test_the_largest_message_is_taken(rig: Rig) -> None:
         assert (await anna.reply(1000))["code"] == 0
 
 
+@covers("code:-1204")
 async def test_a_request_that_is_still_running_is_not_run_twice(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,10 @@ from callagent.protocol.events import OnUserLeave
 from callagent.protocol.usersig import make_usersig
 from callagent.server import connection
 from callagent.server.accounts import DEFAULT_APP_ID
+from callagent.server.limits import LimitSettings
 from callagent.server.storage import event_log
 from callagent.server.storage.event_log import MAX_EVENTS, SessionKey
+from tests.covers import covers
 from tests.integration.conftest import Backing
 from tests.unit.server.rig import Client, FakeNow, Json, Rig, fresh, until
 
@@ -35,6 +38,7 @@ async def ended(rig: Rig, client: Client) -> bool:
     return not await rig.service.sessions.lives(SessionKey(DEFAULT_APP_ID, client.session_id))
 
 
+@covers("api:login", "api:init")
 async def test_hello(rig: Rig) -> None:
     async with rig.login("anna", platform="web", model="phone", capabilities=["x"], madeUp=1) as anna:
         assert len(anna.session_id) == 16
@@ -52,6 +56,7 @@ HELLO_AGAIN = json.dumps(
 )
 
 
+@covers("code:6206")
 async def test_failed_hellos_are_answered_and_closed(rig: Rig) -> None:
     secret = await rig.service.accounts.secret(DEFAULT_APP_ID)
     good = await rig.usersig("anna")
@@ -167,6 +172,7 @@ async def test_a_program_that_starts_again_gets_a_new_session(rig: Rig) -> None:
         assert await rig.away() == set()
 
 
+@covers("event:onKickedOffline")
 async def test_several_devices_or_one(rig: Rig) -> None:
     async with rig.login("anna", "d1") as first, rig.login("anna", "d2") as second:
         await first.quiet()
@@ -212,6 +218,7 @@ async def test_silence_ends_a_session() -> None:
         assert await status(rig, "anna") == "offline"
 
 
+@covers("api:logout")
 async def test_logout(rig: Rig) -> None:
     async with rig.login("anna") as anna:
         await anna.ok("logout")
@@ -221,6 +228,7 @@ async def test_logout(rig: Rig) -> None:
     assert await rig.away() == set()
 
 
+@covers("api:setSelfInfo")
 async def test_presence(rig: Rig) -> None:
     async def next_of(user_id: str) -> Json:
         while (change := await anna.message("presence"))["userId"] != user_id:
@@ -309,10 +317,14 @@ async def test_closing_says_bye_and_keeps_the_session(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_can_resume(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    backing: Backing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "SEND_TIMEOUT_S", 0.3)
-    async with rig.login("anna") as anna, rig.login("bea") as bea:
+    async with AsyncExitStack() as stack:
+        # As many messages as it takes.
+        limits = LimitSettings(requests_per_s=100_000)
+        rig = await stack.enter_async_context(backing.fresh(now=FakeNow(), limits=limits))
+        anna, bea = [await stack.enter_async_context(rig.login(user)) for user in ("anna", "bea")]
         started = await anna.ok("calls", userIdList=["bea"], mediaType=2)
         await bea.event("onCallReceived")
         await bea.ok("accept", callId=started["callId"])

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
+from callagent.protocol import taken_out
 from callagent.protocol.base import ShortText, UserId, Wire
 from callagent.protocol.command import CommandName
 from callagent.protocol.enums import MediaType
@@ -71,6 +72,13 @@ class EventMessage(Wire):
     time: int
     """Unix milliseconds."""
     data: dict[str, Any] = {}
+
+    def wire(self) -> dict[str, object]:
+        if not taken_out.anything():
+            return super().wire()
+        # The engine's own events do not pass the service.
+        told = super().wire() | {"data": taken_out.pruned("event", self.event, self.data)}
+        return told | {"event": "onNothing"} if taken_out.gone("event", self.event) else told
 
 
 class ErrorData(Wire):

@@ -13,6 +13,7 @@ import aiohttp
 from sqlalchemy.exc import SQLAlchemyError
 from yarl import URL
 
+from callagent.protocol import taken_out
 from callagent.protocol.errors import CallAgentError
 from callagent.server.accounts import Accounts
 from callagent.server.clock import Now
@@ -181,7 +182,8 @@ def signed(address: str, pending: Pending, secret: str, unix_s: int) -> tuple[UR
     covered = f"{stamp}.{pending.body}".encode()
     signature = hmac.new(secret.encode(), covered, hashlib.sha256).hexdigest()
     headers = {"Content-Type": "application/json", "X-Callagent-Signature": signature}
-    return URL(address).update_query(query), headers
+    told = {name: value for name, value in query.items() if not taken_out.gone("callback-url", name)}
+    return URL(address).update_query(told), headers
 
 
 def check_answer(status: int, body: bytes) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from callagent.protocol import taken_out
 from callagent.server.calls.commands import Command, EndByService, SessionLost, Step
 from callagent.server.calls.model import PRESENT, Call, Member, MemberStatus
 from callagent.server.rest.shapes import call_info, call_users, rest_record
@@ -56,7 +57,7 @@ def callbacks(before: Call | None, step: Step, command: Command | None, now: flo
             record["CallResult"] = _OFFLINE_RESULT
         body = {"CallbackCommand": CallbackCommand.END, "CallRecord": record, "EventTime": time_ms}
         found.append(Callback(CallbackCommand.END, after.call_id, body))
-    return tuple(found)
+    return tuple(_as_told(each) for each in found if not taken_out.gone("callback", each.command))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,15 @@ def push(call: Call, wanted: Push, now: float) -> Callback:
         "OfflinePushInfo": wanted.info,
         "EventTime": int(now * 1000),
     }
-    return Callback(CallbackCommand.PUSH, call.call_id, body)
+    return _as_told(Callback(CallbackCommand.PUSH, call.call_id, body))
+
+
+def _as_told(callback: Callback) -> Callback:
+    """Without what a test has taken out."""
+    if not taken_out.anything():
+        return callback
+    body = taken_out.replaced(taken_out.pruned("callback", callback.command, callback.body))
+    return Callback(callback.command, callback.call_id, body)
 
 
 def _start(call: Call, time_ms: int) -> Callback:

@@ -8,6 +8,8 @@ from enum import IntEnum
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
+from callagent.protocol import taken_out
+
 
 class RestCode(IntEnum):
     """`ErrorCode` of the envelope. 60000 to 79999 are public, the others belong to a service."""
@@ -84,4 +86,5 @@ class Envelope(Rest):
 
 
 def failure(error: RestError) -> Envelope:
-    return Envelope(action_status="FAIL", error_code=error.code, error_info=error.info)
+    code = taken_out.rest_code(error.code)
+    return Envelope(action_status="FAIL", error_code=code, error_info=error.info)

@@ -13,7 +13,9 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive
 
+from callagent.protocol import taken_out
 from callagent.protocol.errors import CallAgentError, ErrorCode
+from callagent.server.rest import taken
 from callagent.server.rest.contract import RestCode, RestError, failure
 
 LIMIT_S = 3.0
@@ -33,10 +35,13 @@ class RestRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         inner = super().get_route_handler()
+        command = self.path.rpartition("/")[2]
 
         async def handle(request: Request) -> Response:
             try:
                 async with asyncio.timeout(LIMIT_S):
+                    if taken_out.anything():
+                        return await taken.run(inner, _as_json(request), command)
                     return await inner(_as_json(request))
             except RestError as error:
                 return refused(error)

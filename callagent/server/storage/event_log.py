@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from callagent.protocol import taken_out
 from callagent.protocol.events import AnyEventData, Event, event_name
 from callagent.server.storage.tables import SessionEventRow, SessionRow, table
 
@@ -60,6 +61,8 @@ def append(
 ) -> list[Delivery]:
     """Number and store the events of each session; a session that is gone gets none."""
     new = {session_id: list(items) for session_id, items in events.items()}
+    if taken_out.anything():
+        new = _told(new)
     time_ms = int(now * 1000)
     data = _each_once(new)
     deliveries: list[Delivery] = []
@@ -83,6 +86,15 @@ def _each_once(events: Mapping[str, Sequence[AnyEventData]]) -> dict[int, dict[s
     """The JSON object of each, by `id`: some are for several sessions."""
     different = {id(item): item for items in events.values() for item in items}
     return {number: item.wire() for number, item in different.items()}
+
+
+def _told(new: Mapping[str, Sequence[AnyEventData]]) -> dict[str, list[AnyEventData]]:
+    """Without the event that a test has taken out."""
+    kept = {
+        session_id: [item for item in items if not taken_out.gone("event", event_name(item))]
+        for session_id, items in new.items()
+    }
+    return {session_id: items for session_id, items in kept.items() if items}
 
 
 def _counted(

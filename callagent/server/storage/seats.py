@@ -95,7 +95,10 @@ def noted(connection: Connection, node: str) -> dict[RoomKey, Noted]:
         .join(CallRow, of_call, isouter=True)
         .where(MediaRoomRow.node == node)
     )
-    return {RoomKey(*key): Noted(version, views) for *key, version, views in connection.execute(query)}
+    return {
+        RoomKey(row.app_id, row.call_id, row.epoch): Noted(row.version, row.views)
+        for row in connection.execute(query)
+    }
 
 
 def seats(connection: Connection) -> dict[str, int]:

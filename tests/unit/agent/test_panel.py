@@ -19,6 +19,7 @@ from callagent.devices.registry import Registry
 from callagent.devices.virtual.scripted import ScriptedHardware
 from callagent.protocol.enums import CallState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
+from tests.covers import covers
 
 DEADLINE_S = 10.0
 
@@ -311,6 +312,7 @@ def refused(work: Callable[[], None]) -> ErrorCode:
     return error.value.code
 
 
+@covers("code:-1101")
 async def test_who_may_open_the_door_and_how_often(rigs: Callable[..., Rig]) -> None:
     rig = rigs(door=DOOR)
     door = rig.panel.door

@@ -13,10 +13,9 @@ from callagent.call.notifications import EngineEvent
 from callagent.protocol.enums import CallState
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.service import CallService
+from tests.deadline import DEADLINE_S
 from tests.unit.call.fake_media import FakeMedia
 from tests.unit.server.rig import Rig, running, until
-
-DEADLINE_S = 20.0
 
 
 class JumpingClock:

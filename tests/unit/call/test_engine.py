@@ -25,6 +25,7 @@ from callagent.protocol.enums import (
 )
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.protocol.events import OnCallEnd, OnUserLeave
+from tests.covers import covers
 from tests.unit.call.fake_media import FakeMedia
 from tests.unit.call.scripted_service import DEADLINE_S, Line, ScriptedService, scripted_service
 from tests.unit.call.test_state import CALL, begin, ended, invite, joined, plan
@@ -148,6 +149,7 @@ async def test_a_call_from_ring_to_hangup(service: ScriptedService) -> None:
         ]
 
 
+@covers("api:createInstance", "api:addObserver")
 async def test_events_come_in_order_and_with_the_state_already_moved_on(service: ScriptedService) -> None:
     async with online(service) as (rig, line):
         seen: list[tuple[str, CallState, bool]] = []
@@ -189,6 +191,7 @@ async def test_an_observer_may_call_the_engine(service: ScriptedService) -> None
         await answers[0]
 
 
+@covers("event:SDK_READY", "event:statusChanged")
 async def test_status_changes_are_told(service: ScriptedService) -> None:
     async with online(service) as (rig, line):
         await line.event(1, invite())
@@ -249,6 +252,7 @@ async def test_the_quality_of_the_network_is_told(
         assert [each["userId"] for each in told.data["networkQualityList"]] == ["anna", "kiosk"]
 
 
+@covers("api:destroyInstance", "api:unInit", "api:destroyed")
 async def test_close_hangs_up_logs_out_and_leaves_nothing(
     service: ScriptedService, hasty: pytest.MonkeyPatch
 ) -> None:
@@ -292,6 +296,7 @@ async def test_presence_is_asked_for_again_after_a_reconnect(service: ScriptedSe
         assert (await rig.wait("onPresence", 2)).data["status"] == "online"
 
 
+@covers("event:onError")
 async def test_an_unreachable_service_is_told_once(service: ScriptedService) -> None:
     await service.stop()
     rig = Rig(service)

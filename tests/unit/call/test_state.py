@@ -53,6 +53,7 @@ from callagent.protocol.events import (
 )
 from callagent.protocol.replies import CallSnapshot, MemberSnapshot
 from callagent.protocol.requests import Accept, Hangup, Reject, SetTracks
+from tests.covers import covers
 
 OWN, ANNA = "kiosk", "anna"
 OWN_SESSION, ANNA_SESSION = "b" * 16, "a" * 16
@@ -508,6 +509,7 @@ def test_without_a_media_plan_the_call_ends() -> None:
     assert driver.local_end == (CallEndReason.HANGUP, OWN)
 
 
+@covers("event:onUserReconnecting")
 def test_dead_media_asks_for_a_new_epoch_and_says_so_once() -> None:
     driver = Driver().connected()
     old, new = (PeerKey(CALL, ANNA_SESSION, ANNA, epoch) for epoch in (1, 2))

@@ -27,6 +27,7 @@ from callagent.devices.errors import (
 from callagent.devices.pcm_formats import S16, SUPPORTED, U8, from_s16, to_s16
 from callagent.devices.resampling import MonoResampler
 from callagent.ports import AudioFrame, SourceError, SourceState
+from tests.covers import covers
 from tests.unit.states import state_of
 
 SILENCE = memoryview(bytes(960)).cast("h")
@@ -199,6 +200,7 @@ def test_a_card_starts_and_starts_again_with_half_a_buffer(
     assert card.writes[:12] == [960, 480, 480, 480, 480, 960, 960, 480, 480, 480, 960, 480]
 
 
+@covers("code:60003")
 @pytest.mark.parametrize("device", ["no such card", "hw:7,3", "plughw:CARD=Gone"])
 def test_absent_cards_are_typed_errors(device: str) -> None:
     microphone, speaker = AlsaMicrophone(device), AlsaSpeaker(device)
@@ -216,6 +218,7 @@ def test_absent_cards_are_typed_errors(device: str) -> None:
     assert state_of(microphone) is SourceState.OFF
 
 
+@covers("code:-1302", "code:-1317", "code:-1318", "code:-1319")
 @pytest.mark.parametrize(
     ("number", "code", "state"),
     [

@@ -35,6 +35,7 @@ from callagent.devices.errors import (
 )
 from callagent.devices.video4linux import V4l2Camera
 from callagent.ports import PixelFormat, SourceError, SourceState, VideoFrame, VideoMode
+from tests.covers import covers
 from tests.unit.states import state_of
 
 YUYV, NV12 = PixelFormat.YUYV, PixelFormat.NV12
@@ -48,6 +49,7 @@ def test_nearest_step_is_one_of_the_range(wish: int, low: int, high: int, step: 
         assert abs(value - wish) <= max(1, step)
 
 
+@covers("code:-1301", "code:-1315", "code:-1316", "code:60004")
 @pytest.mark.parametrize(
     ("number", "code"),
     [
@@ -113,6 +115,7 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(before)
 
 
+@covers("code:-1314")
 def test_a_camera_one_may_not_open(tmp_path: Path) -> None:
     node = tmp_path / "video0"
     node.touch(mode=0)

@@ -23,9 +23,8 @@ from callagent.server.service import CallService
 from callagent.server.settings import ServiceSettings
 from callagent.server.storage.tables import TimerRow
 from callagent.server.storage.timers import TimerKind
+from tests.deadline import DEADLINE_S
 
-DEADLINE_S = 20.0
-"""For anything that should happen at once on an idle machine."""
 MEMORY = "sqlite://"
 Json = dict[str, Any]
 

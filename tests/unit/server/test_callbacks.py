@@ -35,6 +35,7 @@ from callagent.server.calls.commands import (
     Step,
 )
 from callagent.server.storage.callbacks import Origin, Pending
+from tests.covers import covers
 
 BEGAN = 1_800_000_000.0
 START, MEMBERS, END = CallbackCommand.START, CallbackCommand.MEMBERS, CallbackCommand.END
@@ -77,6 +78,18 @@ def users(callback: Callback) -> dict[str, str]:
     return {each["User_Account"]: each["Status"] for each in callback.body["UserList"]}
 
 
+@covers(
+    "callback:Call.CallbackAfterStartCall.CallInfo.CallId",
+    "callback:Call.CallbackAfterStartCall.CallInfo.MediaType",
+    "callback:Call.CallbackAfterStartCall.CallInfo.CallMediaType",
+    "callback:Call.CallbackAfterStartCall.CallInfo.ChatGroupId",
+    "callback:Call.CallbackAfterStartCall.CallInfo.RoomId",
+    "callback:Call.CallbackAfterStartCall.CallInfo.RoomIdType",
+    "callback:Call.CallbackAfterStartCall.UserList",
+    "callback:Call.CallbackAfterStartCall.UserList.User_Account",
+    "callback:Call.CallbackAfterStartCall.UserList.Status",
+    "callback:Call.CallbackAfterStartCall.EventTime",
+)
 def test_the_start_as_in_the_documents_sample() -> None:
     (start,) = callbacks(None, started(), None, BEGAN)
     assert start.body == {
@@ -104,6 +117,21 @@ def test_a_call_to_somebody_busy_is_over_at_once() -> None:
     assert end.body["CallRecord"]["CallResult"] == "CallBusy"
 
 
+@covers(
+    "action:Accept",
+    "action:Reject",
+    "action:NotAnswer",
+    "action:HangUp",
+    "action:Offline",
+    "action:Cancel_Invite",
+    "result:Reject",
+    "result:Cancel",
+    "result:Offline",
+    "callback:Call.CallbackAfterMemberChanged.UserList",
+    "callback:Call.CallbackAfterMemberChanged.ChangedUserList",
+    "callback:Call.CallbackAfterMemberChanged.ChangedUserList.User_Account",
+    "callback:Call.CallbackAfterMemberChanged.ChangedUserList.ActionType",
+)
 @pytest.mark.parametrize(
     ("commands", "actions", "result"),
     [
@@ -208,6 +236,7 @@ def pending(**changes: Any) -> Pending:
     return Pending(**(given | changes))
 
 
+@covers("callback-url:contenttype")
 def test_the_url_keeps_what_it_had_and_carries_a_signature_anybody_can_check() -> None:
     url, headers = signed("https://www.example.com/hook?tenant=7", pending(), "secret", 1700000000)
     assert (url.host, url.path) == ("www.example.com", "/hook")
