@@ -45,9 +45,8 @@ def draw(directory: Path, wanted: Iterator[tuple[str, str, str, str]]) -> None:
         shown = SCENES[scene]
         stage = Stage(site(language, **(shown.site | {"theme": theme})), *SIZES[standing])
         stage.hear(*shown.told)
-        # A palette is a third of the bytes, and pages have few colours.
         picture = stage.picture().convertToFormat(QImage.Format.Format_RGB888)
-        picture.save(str(directory / file_of(scene, language, standing, theme)), "PNG", 0)
+        picture.save(str(directory / file_of(scene, language, standing, theme)), b"PNG", 0)
         stage.close()
 
 
