@@ -129,7 +129,7 @@ class DisplayPower(QObject):
             self._touched = self._clock()
         self._set(must_be_awake(shown, self._clock(), self._touched, self._after_s))
 
-    def eventFilter(self, watched: QObject, event: QEvent) -> bool:  # noqa: N802
+    def eventFilter(self, _: QObject, event: QEvent) -> bool:  # noqa: N802
         """A touch wakes the display, and does nothing else: who touches a dark glass means no button."""
         if event.type() not in _TOUCHES:
             return False

@@ -25,6 +25,9 @@ from callagent.screen.tile_model import TileModel
 
 TICK_MS = 500
 _TOGGLES = frozenset({"microphone", "camera", "privacy"})
+_MAP: Any = "QVariantMap"
+_LIST: Any = "QVariantList"
+"""Qt's names; the stubs know Python types only, which QML would get as opaque objects."""
 
 Send = Callable[[Command], None]
 
@@ -219,13 +222,15 @@ class Kiosk(QObject):
         width, height = self._size
         return (height, width) if self._turned in (90, 270) else (width, height)
 
-    page = Property("QVariantMap", lambda self: self._page, notify=page_changed)
-    controls = Property("QVariantList", lambda self: self._controls, notify=controls_changed)
-    notices = Property("QVariantList", lambda self: self._notices, notify=notices_changed)
-    pictures = Property("QVariantMap", lambda self: self._pictures, notify=pictures_changed)
-    moment = Property("QVariantMap", lambda self: self._moment, notify=time_changed)
+    page = Property(_MAP, lambda self: self._page, notify=page_changed)
+    controls = Property(_LIST, lambda self: self._controls, notify=controls_changed)
+    notices = Property(_LIST, lambda self: self._notices, notify=notices_changed)
+    pictures = Property(_MAP, lambda self: self._pictures, notify=pictures_changed)
+    moment = Property(_MAP, lambda self: self._moment, notify=time_changed)
     tiles = Property(QObject, lambda self: self._tiles, constant=True)
-    theme = Property("QVariantMap", lambda self: dict(THEMES[self._settings.theme]), constant=True)
+    theme = Property(_MAP, lambda self: dict(THEMES[self._settings.theme]), constant=True)
+    over = Property(_MAP, lambda self: dict(THEMES["dark"]), constant=True)
+    """What lies over pictures is dark in every theme."""
     place = Property(str, lambda self: self._settings.place, constant=True)
     background = Property(
         str,

@@ -5,7 +5,7 @@ All lengths are in the unit of the size that was handed in (logical pixels). Til
 layout; a tile that is on another page has no place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Literal, Protocol
@@ -104,7 +104,7 @@ def arrange(
 
 def large_one(tiles: Sequence[LaidOut]) -> LaidOut:
     """Who is large where one is: the one wished for, a shared screen, who speaks, the first other member."""
-    orders = (
+    orders: tuple[Callable[[LaidOut], bool], ...] = (
         lambda tile: tile.large,
         lambda tile: tile.kind == "screen",
         lambda tile: tile.speaking and not tile.own,

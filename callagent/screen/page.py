@@ -6,7 +6,7 @@ from importlib.resources import as_file, files
 
 from PySide6.QtCore import QUrl
 from PySide6.QtGui import QFont
-from PySide6.QtQml import QQmlApplicationEngine
+from PySide6.QtQml import QQmlApplicationEngine, QQmlError
 from PySide6.QtQuick import QQuickWindow
 
 from callagent.screen.kiosk import Kiosk
@@ -22,7 +22,7 @@ class PageFailed(Exception):
 def open_page(kiosk: Kiosk) -> tuple[QQmlApplicationEngine, QQuickWindow]:
     """The window, not shown yet. Raises PageFailed. Keep both for as long as it is shown."""
     engine = QQmlApplicationEngine()
-    engine.warnings.connect(lambda found: [logger.warning("%s", each.toString()) for each in found])
+    engine.warnings.connect(_log)
     # It ends with the page that looks at it, and not before.
     kiosk.setParent(engine)
     engine.rootContext().setContextProperty("kiosk", kiosk)
@@ -32,6 +32,11 @@ def open_page(kiosk: Kiosk) -> tuple[QQmlApplicationEngine, QQuickWindow]:
     if not roots or not isinstance(roots[0], QQuickWindow):
         raise PageFailed("the page cannot be loaded")
     return engine, roots[0]
+
+
+def _log(found: list[QQmlError]) -> None:
+    for each in found:
+        logger.warning("%s", each.toString())
 
 
 def page_font(texts: Texts) -> QFont:

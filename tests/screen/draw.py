@@ -35,7 +35,7 @@ def file_of(scene: str, language: str, standing: str, theme: str) -> str:
 
 
 def draw(directory: Path, wanted: Iterator[tuple[str, str, str, str]]) -> None:
-    from PySide6.QtGui import QImage
+    from PySide6.QtGui import QImage, QImageWriter
 
     from tests.screen.scenes import SCENES, SIZES, site
     from tests.screen.stage import Stage
@@ -45,9 +45,10 @@ def draw(directory: Path, wanted: Iterator[tuple[str, str, str, str]]) -> None:
         shown = SCENES[scene]
         stage = Stage(site(language, **(shown.site | {"theme": theme})), *SIZES[standing])
         stage.hear(*shown.told)
-        # A palette is a third of the bytes, and pages have few colours.
         picture = stage.picture().convertToFormat(QImage.Format.Format_RGB888)
-        picture.save(str(directory / file_of(scene, language, standing, theme)), "PNG", 0)
+        file = QImageWriter(str(directory / file_of(scene, language, standing, theme)))
+        file.setQuality(0)  # of PNG: as small as can be
+        file.write(picture)
         stage.close()
 
 

@@ -138,6 +138,7 @@ Item {
                 width: parent.width
                 height: implicitHeight
                 labelColor: kiosk.theme.on_scrim
+                tones: kiosk.over
                 onChosen: name => {
                     if (name === "invite") page.inviting = true
                     else kiosk.press(name)

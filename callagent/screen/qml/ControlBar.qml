@@ -6,6 +6,7 @@ Item {
     id: bar
     property color labelColor: kiosk.theme.text
     property bool generous: false
+    property var tones: kiosk.theme
     signal chosen(string name)
 
     readonly property int count: kiosk.controls.length
@@ -41,6 +42,7 @@ Item {
                             disc: (bar.generous ? 16 : 13) * kiosk.unit
                             width: parent.width - 1 * kiosk.unit
                             labelColor: bar.labelColor
+                            tones: bar.tones
                             onPressed: bar.chosen(modelData.name)
                         }
                     }

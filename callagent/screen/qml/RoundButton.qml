@@ -9,6 +9,7 @@ Item {
     property string kind: "plain"
     property real disc: 13 * kiosk.unit
     property color labelColor: kiosk.theme.text
+    property var tones: kiosk.theme
     readonly property bool control: true
     signal pressed
 
@@ -16,11 +17,10 @@ Item {
     implicitHeight: disc + 8.6 * kiosk.unit
 
     readonly property var fills: ({
-        "good": kiosk.theme.good, "bad": kiosk.theme.bad, "plain": kiosk.theme.control, "off": kiosk.theme.off
+        "good": tones.good, "bad": tones.bad, "plain": tones.control, "off": tones.off
     })
     readonly property var inks: ({
-        "good": kiosk.theme.on_strong, "bad": kiosk.theme.on_strong,
-        "plain": kiosk.theme.on_control, "off": kiosk.theme.on_off
+        "good": tones.on_strong, "bad": tones.on_strong, "plain": tones.on_control, "off": tones.on_off
     })
 
     Rectangle {

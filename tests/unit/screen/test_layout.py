@@ -58,9 +58,17 @@ def inside(place: Place, width: float, height: float, slack: float = 1e-6) -> bo
 
 sizes = st.tuples(st.floats(120, 4000), st.floats(120, 4000))
 kinds = st.sampled_from(["duo", "grid", "focus", "vertical", "free"])
-many = st.lists(
-    st.tuples(st.sampled_from(["camera", "screen"]), st.booleans(), st.booleans(), st.booleans()), max_size=30
-).map(lambda found: [Tile(f"u{number}", *values) for number, values in enumerate(found)])
+anybody = st.builds(
+    Tile,
+    id=st.just(""),
+    kind=st.sampled_from(["camera", "screen"]),
+    own=st.booleans(),
+    speaking=st.booleans(),
+    large=st.booleans(),
+)
+many = st.lists(anybody, max_size=30).map(
+    lambda found: [replace(tile, id=f"u{number}") for number, tile in enumerate(found)]
+)
 shares = st.floats(-1, 2)
 moved = st.dictionaries(st.integers(0, 30).map("u{}".format), st.tuples(shares, shares), max_size=5)
 
