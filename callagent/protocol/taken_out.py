@@ -46,7 +46,8 @@ def pruned(kind: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
     for known_as in (name, "*"):
         prefix = f"{kind}:{known_as}."
         if _out.startswith(prefix):
-            return _without(data, _out.removeprefix(prefix).split("."))
+            found: dict[str, Any] = _without(data, _out.removeprefix(prefix).split("."))
+            return found
     return data
 
 

@@ -27,7 +27,8 @@ from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.server.accounts import DEFAULT_APP_ID
 from callagent.server.calls.commands import EndByService
 from tests.covers import covers
-from tests.unit.call.real_service import DEADLINE_S, Device, Exchange, exchange
+from tests.deadline import DEADLINE_S
+from tests.unit.call.real_service import Device, Exchange, exchange
 
 VIDEO = MediaType.VIDEO
 CONNECTED = MediaSessionState.CONNECTED
