@@ -32,13 +32,13 @@ check: $(VENV)/installed-test
 
 # Those that measure no time of their own wait half of it: two at once. The others have a machine's worth of
 # programs each.
-PATIENT := tests/unit $(addprefix tests/integration/test_,back_end.py callbacks.py cluster.py crowd.py fuzz.py rest.py serve.py \
-	service_calls.py service_http.py service_input.py service_restart.py service_security.py service_sessions.py)
+PATIENT := tests/unit tests/screen $(addprefix tests/integration/test_,back_end.py callbacks.py cluster.py crowd.py documented_fields.py fuzz.py group_back_end.py rest.py serve.py \
+	service_calls.py service_groups.py service_http.py service_input.py service_restart.py service_security.py service_sessions.py)
 
 pytest: $(VENV)/installed-test
 ifeq ($(ARGS),)
 	$(BIN)/pytest -n 2 --dist loadfile $(PATIENT)
-	$(BIN)/pytest $(addprefix --ignore=,$(filter-out tests/unit,$(PATIENT))) tests/integration tests/browser
+	$(BIN)/pytest $(addprefix --ignore=,$(filter-out tests/unit tests/screen,$(PATIENT))) tests/integration tests/browser
 else
 	$(BIN)/pytest $(ARGS)
 endif

@@ -1,107 +1,136 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a call costs the call service: calls, ring, accept, begin, hang up, both end, the record is there.
+"""What a call costs the call service: ring, accept, both begin, hang up, both end, REST finds the record.
 
-The service is the real program on SQLite over plain HTTP on loopback; people are a process of their
-own, which must not need more than 0.8 of its core, else nothing it found counts. Two nodes are
-measured against one with PostgreSQL and Redis, each node in a control group of 0.3 cores.
+The service is the real program with limits that let a crowd from one address in; Janus' VideoCall plugin
+does the same beside it, as far as it goes (`signalling_videocall`). People are a process of their own: when
+that took more than 0.8 of its core, what it found is void. What idle sessions cost is measured first and
+taken off the cost of calls. Two nodes are measured against one with PostgreSQL and Redis, each node in a
+control group of 0.3 cores; where there are none, that is not run.
 """
 
 import asyncio
-import dataclasses
-import json
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks import process
-from benchmarks.cpu_group import cpu_group, enter
+from benchmarks.cpu_group import NoControlGroup, cpu_group, enter
 from benchmarks.report import Figure, Report
-from benchmarks.signalling_load import Load
+from benchmarks.signalling_contract import Load
+from benchmarks.signalling_janus import NoJanus, running_janus
+from benchmarks.signalling_run import Found, Void, measured
 from tests.postgres import postgres_server
 from tests.programs import APP_ID, Service, running
 from tests.redis_server import RedisServer
 
-IDLE_SESSIONS, FEW_SESSIONS = 5000, 100
-RATE, LENGTH_S = 100.0, 30.0
-STEADY_RATE = 40.0
-IDLE_S = 15.0
+RATE, STEADY_RATE = 100.0, 40.0
+LENGTH_S, SHORT_S = 30.0, 4.0
+SESSIONS, SHORT_SESSIONS = 1000, 400
+PAIRS, STEADY_PAIRS, PAIRS_OF_NODE = 200, 40, 24
+FEW, MANY = 100, 5000
 NODE_CORES = 0.3
-MAX_GENERATOR = 0.8
-LOGIN_S = 300.0
 UNLIMITED = {
     "connections": 100_000,
     "connections_per_address": 100_000,
     "requests_per_s": 100_000,
     "calls_per_minute": 1_000_000,
 }
+_ONE_NODE = {
+    "rate": Figure(f"set-ups of {RATE:g}", "1/s", 0.0, target=0.99 * RATE, more_is_better=True),
+    "failed": Figure("failed", "", 0.0, target=0),
+    "ring_p50_ms": Figure("until it rings, p50", "ms", 0.0),
+    "ring_p99_ms": Figure("until it rings, p99", "ms", 0.0, target=100.0),
+    "cpu_ms": Figure("CPU per set-up", "ms", 0.0),
+    "resident_mb": Figure("memory", "MB", 0.0),
+    "own_core": Figure("load generator", "cores", 0.0, target=Void.MAX_CORE),
+}
+"""Of `Found`."""
 
 
 def run(short: bool) -> Report:
+    """Short: without the thousands of idle sessions."""
     return asyncio.run(_run(short))
 
 
 async def _run(short: bool) -> Report:
-    length_s, many = (5.0, 500) if short else (LENGTH_S, IDLE_SESSIONS)
-    figures = await _one_node(length_s)
-    figures += await _few_and_many(length_s, many)
-    try:
-        figures += await _scale_out(length_s)
-    except OSError as error:
-        print(f"two nodes against one: not run, {error}", file=sys.stderr)
+    length_s = SHORT_S if short else LENGTH_S
+    parts = {"one node": _one_node(length_s, SHORT_SESSIONS if short else SESSIONS)}
+    if not short:
+        parts["idle sessions"] = _few_and_many(length_s)
+    parts["two nodes"] = _scale_out(length_s)
+    figures = []
+    for name, part in parts.items():
+        print(name, file=sys.stderr)
+        try:
+            figures += await part
+        except NoControlGroup as why:
+            print(f"{name}: not run, {why}", file=sys.stderr)
+        except Void as void:
+            figures.append(
+                Figure(f"{name}: void, load generator", "cores", void.own_core, target=Void.MAX_CORE)
+            )
     return Report("signalling", figures)
 
 
-async def _one_node(length_s: float) -> list[Figure]:
-    """As many set-ups as are wanted, on a service that has some more people on it."""
-    async with _service() as service:
-        found = await _measured([service], length_s, sessions=1000, rate=RATE, pairs=200)
+async def _one_node(length_s: float, sessions: int) -> list[Figure]:
+    """As many set-ups as are wanted, with people on it who do nothing else."""
+    async with _services(1) as services:
+        load = _load(services, sessions, length_s, RATE, PAIRS)
+        found = {"ours": await measured(load, _pids(services))}
+    try:
+        with running_janus() as janus:
+            load = Load("signalling_videocall", [janus.url], sessions, length_s, RATE, PAIRS)
+            found["janus"] = await measured(load, [janus.pid])
+    except NoJanus as why:
+        print(f"peer janus: not run, {why}", file=sys.stderr)
+
     return [
-        Figure("set-ups per second", "1/s", found["rate"], target=0.99 * RATE, more_is_better=True),
-        Figure("until it rings, p50", "ms", found["ring_p50_ms"]),
-        Figure("until it rings, p99", "ms", found["ring_p99_ms"], target=100.0),
-        Figure("set-ups that failed", "", found["failed"], target=0),
-        Figure("CPU per set-up", "ms", found["cpu_ms"]),
-        Figure("load generator", "cores", found["own_core"], target=MAX_GENERATOR),
+        figure.measured("one node:", {who: getattr(each, key) for who, each in found.items()})
+        for key, figure in _ONE_NODE.items()
     ]
 
 
-async def _few_and_many(length_s: float, many: int) -> list[Figure]:
-    """The same with a hundred and with thousands who are only there."""
-    costs, resident = [], 0.0
-    for sessions in (FEW_SESSIONS, many):
-        async with _service() as service:
-            found = await _measured([service], length_s, sessions, STEADY_RATE, pairs=50)
-            costs.append(found["cpu_ms"])
-            resident = found["resident_mb"]
-    few, more = costs
+async def _few_and_many(length_s: float) -> list[Figure]:
+    """The same calls among a hundred and among thousands who are only there."""
+    found = []
+    for sessions in (FEW, MANY):
+        async with _services(1) as services:
+            load = _load(services, sessions, length_s, STEADY_RATE, STEADY_PAIRS)
+            found.append(await measured(load, _pids(services)))
+    few, many = found
     return [
-        Figure(f"memory with {many} sessions", "MB", resident, target=400.0),
-        Figure(f"CPU per set-up, {FEW_SESSIONS} sessions", "ms", few),
-        Figure(f"CPU per set-up, {many} sessions", "ms", more),
-        Figure(f"{many} sessions / {FEW_SESSIONS}", "", more / few, target=1.2),
+        Figure(f"{MANY} sessions: memory", "MB", many.resident_mb, target=400.0),
+        Figure(f"{MANY} sessions: CPU while idle", "% of a core", 100 * many.idle_core),
+        Figure(f"{FEW} sessions: CPU per set-up", "ms", few.cpu_ms),
+        Figure(f"{MANY} sessions: CPU per set-up", "ms", many.cpu_ms),
+        Figure(f"CPU per set-up, {MANY} / {FEW} sessions", "", many.cpu_ms / few.cpu_ms, target=1.2),
     ]
 
 
 async def _scale_out(length_s: float) -> list[Figure]:
-    """Raises OSError where there are no control groups."""
-    found: list[dict[str, float]] = []
-    for nodes in (1, 2):
-        with _groups(nodes) as groups, RedisServer() as redis, postgres_server() as postgres:
-            url = postgres.database()
-            async with _nodes(nodes, url, redis.url) as services:
-                for group, service in zip(groups, services, strict=True):
-                    enter(group, _pid(service))
-                found.append(await _measured(services, length_s, sessions=200, rate=0.0, pairs=24))
-    one, two = found
+    """As many calls as go. Half of them are between people of both nodes. Raises NoControlGroup."""
+    with RedisServer() as redis, postgres_server() as postgres:
+        one, two = [await _in_groups(nodes, postgres.database(), redis.url, length_s) for nodes in (1, 2)]
     return [
-        Figure("one node of 0.3 cores", "1/s", one["rate"]),
-        Figure("two nodes of 0.3 cores", "1/s", two["rate"]),
-        Figure("two nodes / one", "", two["rate"] / one["rate"], target=1.7, more_is_better=True),
-        Figure("CPU per set-up, two nodes / one", "", two["cpu_ms"] / one["cpu_ms"], target=1.25),
+        Figure(f"one node of {NODE_CORES} cores: set-ups", "1/s", one.rate),
+        Figure(f"two nodes of {NODE_CORES} cores: set-ups", "1/s", two.rate),
+        Figure("set-ups, two nodes / one", "", two.rate / one.rate, target=1.7, more_is_better=True),
+        Figure("one node: CPU per set-up", "ms", one.cpu_ms),
+        Figure("CPU per set-up, two nodes / one", "", two.cpu_ms / one.cpu_ms, target=1.25),
+        Figure("both: failed", "", one.failed + two.failed, target=0),
     ]
+
+
+async def _in_groups(nodes: int, database_url: str, redis_url: str, length_s: float) -> Found:
+    with _groups(nodes) as groups:
+        async with _services(nodes, database_url, redis_url) as services:
+            for group, pid in zip(groups, _pids(services), strict=True):
+                enter(group, pid)
+            pairs = PAIRS_OF_NODE * nodes
+            load = _load(services, 2 * pairs, length_s, 0.0, pairs)
+            return await measured(load, _pids(services))
 
 
 @contextmanager
@@ -111,85 +140,27 @@ def _groups(nodes: int) -> Iterator[list[Path]]:
 
 
 @asynccontextmanager
-async def _service(**sections: Any) -> AsyncIterator[Service]:
-    with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
-        service = Service(Path(folder), limits=UNLIMITED, **sections)
-        async with running(service):
-            yield service
-
-
-@asynccontextmanager
-async def _nodes(count: int, database_url: str, redis_url: str) -> AsyncIterator[list[Service]]:
-    """One after the other: the first makes the tables."""
-    with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
+async def _services(
+    count: int, database_url: str | None = None, redis_url: str | None = None
+) -> AsyncIterator[list[Service]]:
+    """On SQLite without an URL. One is up before the next begins: it makes the tables."""
+    cluster: dict[str, Any] = {} if redis_url is None else {"cluster": {"redis_url": redis_url}}
+    async with AsyncExitStack() as stack:
         services = []
-        for number in range(count):
-            own = Path(folder) / str(number)
-            own.mkdir()
-            service = Service(own, limits=UNLIMITED, cluster={"redis_url": redis_url})
-            text = service.config.read_text()
-            service.config.write_text(text.replace("storage:\n", f"storage:\n  url: {database_url}\n"))
+        for _ in range(count):
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="callagent-")))
+            storage = {"directory": str(folder / "storage"), "url": database_url}
+            service = Service(folder, storage=storage, limits=UNLIMITED, **cluster)
+            await stack.enter_async_context(running(service))
             services.append(service)
-        if count == 1:
-            async with running(*services):
-                yield services
-        else:
-            async with running(services[0]), running(*services[1:]):
-                yield services
+        yield services
 
 
-async def _measured(
-    services: list[Service], length_s: float, sessions: int, rate: float, pairs: int
-) -> dict[str, float]:
-    """What the generator found, and what the services spent beyond what those who wait cost."""
-    load = Load(
-        [service.http_url for service in services],
-        APP_ID,
-        services[0].secret,
-        sessions,
-        length_s,
-        rate,
-        pairs,
-    )
-    generator = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.signalling_load"),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    assert generator.stdin is not None
-    assert generator.stdout is not None
-    try:
-        generator.stdin.write(json.dumps(dataclasses.asdict(load)).encode() + b"\n")
-        async with asyncio.timeout(LOGIN_S):
-            ready = await generator.stdout.readline()
-        assert ready == b"ready\n", ready
-        waiting = _cpu_s(services)
-        await asyncio.sleep(IDLE_S)
-        waiting = (_cpu_s(services) - waiting) / IDLE_S
-        resident = sum(process.resident_mb(_pid(service)) for service in services)
-        before = _cpu_s(services)
-        generator.stdin.write(b"go\n")
-        async with asyncio.timeout(length_s + 60):
-            found: dict[str, float] = json.loads(await generator.stdout.readline())
-        spent = _cpu_s(services) - before - waiting * found["seconds"]
-        await generator.wait()
-    finally:
-        if generator.returncode is None:
-            generator.kill()
-            await generator.wait()
-    if found["own_core"] > MAX_GENERATOR:
-        print(f"void: the load generator took {found['own_core']:.2f} of its core", file=sys.stderr)
-    return found | {
-        "rate": found["set_ups"] / found["seconds"],
-        "cpu_ms": 1000 * spent / max(1.0, found["set_ups"]),
-        "resident_mb": resident,
-    }
+def _load(services: list[Service], sessions: int, length_s: float, rate: float, pairs: int) -> Load:
+    urls = [service.http_url for service in services]
+    secret = services[0].secret
+    return Load("signalling_people", urls, sessions, length_s, rate, pairs, APP_ID, secret)
 
 
-def _cpu_s(services: list[Service]) -> float:
-    return sum(process.cpu_s(_pid(service)) for service in services)
-
-
-def _pid(service: Service) -> int:
-    assert service.program.process is not None
-    return service.program.process.pid
+def _pids(services: list[Service]) -> list[int]:
+    return [service.program.process.pid for service in services if service.program.process is not None]

@@ -6,70 +6,64 @@ line, makes calls, prints a JSON object of what it found.
 """
 
 import asyncio
+import importlib
 import json
 import resource
 import statistics
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
 
 import aiohttp
 
-from benchmarks.signalling_people import Failed, Person, set_up
+from benchmarks.signalling_contract import Failed, Load, People
 
-AT_ONCE = 50
+AT_ONCE = 32
 """Logins on their way at the same time."""
-
-
-@dataclass(frozen=True)
-class Load:
-    urls: list[str]
-    """Of the nodes; people are spread over them in turn."""
-    app_id: int
-    secret: str
-    sessions: int
-    seconds: float
-    rate: float
-    """Calls begun per second, whatever became of those before; 0: as many as `pairs` can."""
-    pairs: int
+SHOWN = 5
+"""Failures that are told one by one."""
 
 
 async def generate(load: Load) -> dict[str, float]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector) as web:
-        people = [Person(f"p{number:05d}", load.app_id, load.secret) for number in range(load.sessions)]
-        gate = asyncio.Semaphore(AT_ONCE)
-
-        async def log_in(number: int) -> None:
-            async with gate:
-                await people[number].log_in(web, load.urls[number % len(load.urls)])
-
-        await asyncio.gather(*(log_in(number) for number in range(load.sessions)))
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as web:
+        people: People = importlib.import_module(f"benchmarks.{load.people}").People(load, web)
+        await people.prepare()
+        await _log_in(people, load.sessions)
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        found = await _calls(load, people)
-        await asyncio.gather(*(person.log_out() for person in people))
+        found = await _call(load, people)
+        await people.log_out()
     return found
 
 
-async def _calls(load: Load, people: list[Person]) -> dict[str, float]:
-    # Neighbours are on different nodes where there are several.
-    pairs = deque(zip(people[0 : 2 * load.pairs : 2], people[1 : 2 * load.pairs : 2], strict=True))
+async def _log_in(people: People, sessions: int) -> None:
+    numbers = iter(range(sessions))
+
+    async def next_ones() -> None:
+        for number in numbers:
+            await people.log_in(number)
+
+    async with asyncio.TaskGroup() as running:
+        for _ in range(AT_ONCE):
+            running.create_task(next_ones())
+
+
+async def _call(load: Load, people: People) -> dict[str, float]:
+    pairs = deque((2 * number, 2 * number + 1) for number in range(load.pairs))
+    free = asyncio.Semaphore(load.pairs)
     rang: list[float] = []
     failures: list[str] = []
     loop = asyncio.get_running_loop()
-    free = asyncio.Semaphore(load.pairs)
 
     async def one(due: float) -> None:
-        caller, callee = pairs.popleft()
+        pair = pairs.popleft()
         try:
-            rang.append(await set_up(caller, callee, due))
+            rang.append(await people.set_up(*pair, due))
         except Failed as failure:
             failures.append(str(failure))
         finally:
-            pairs.append((caller, callee))
+            pairs.append(pair)
             free.release()
 
     began, spent = loop.time(), time.process_time()
@@ -77,20 +71,20 @@ async def _calls(load: Load, people: list[Person]) -> dict[str, float]:
     async with asyncio.TaskGroup() as running:
         while (due := began + number / load.rate if load.rate else loop.time()) < began + load.seconds:
             await asyncio.sleep(max(0.0, due - loop.time()))
-            # Who has to wait for a free pair has waited from when he wanted to call.
+            # Who has to wait for a free pair has waited from when the call was due.
             await free.acquire()
-            running.create_task(one(due))
+            running.create_task(one(due if load.rate else loop.time()))
             number += 1
     lasted = loop.time() - began
-    for failure in failures[:5]:
+    for failure in failures[:SHOWN]:
         print(failure, file=sys.stderr)
-    quantiles = statistics.quantiles(rang, n=100) if len(rang) > 1 else [0.0] * 99
+    percentiles = statistics.quantiles(rang, n=100) if len(rang) > 1 else [0.0] * 99
     return {
         "set_ups": len(rang),
         "failed": len(failures),
         "seconds": lasted,
-        "ring_p50_ms": 1000 * quantiles[49],
-        "ring_p99_ms": 1000 * quantiles[98],
+        "ring_p50_ms": 1000 * percentiles[49],
+        "ring_p99_ms": 1000 * percentiles[98],
         "own_core": (time.process_time() - spent) / lasted,
     }
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One user of the load generator: a session on the call service, and one whole call of two."""
+"""Users of the call service for the load generator: accounts, sessions and whole calls of two."""
 
 import asyncio
 import itertools
@@ -9,44 +9,33 @@ from typing import Any
 
 import aiohttp
 
+from benchmarks.signalling_contract import Failed, Json, Load, in_time
+from callagent.protocol.enums import MediaType
 from callagent.protocol.requests import PROTOCOL_VERSION
 from callagent.protocol.usersig import make_usersig
 
-DEADLINE_S = 10.0
-_PING_S = 10.0
-
-Json = dict[str, Any]
-
-
-class Failed(Exception):
-    """Something was answered wrongly or not in time."""
+PING_S = 10.0
+IMPORTED_AT_ONCE = 100
 
 
 class Person:
-    """Used on one event loop. Reads all it is told, answers pings in time, remembers nothing it need not."""
+    """One session. Reads all it is told, pings in time, keeps nothing that nobody waits for."""
 
-    def __init__(self, name: str, app_id: int, secret: str) -> None:
+    def __init__(self, name: str) -> None:
         self.name = name
-        self._hello = {
-            "protocol": PROTOCOL_VERSION,
-            "sdkAppId": app_id,
-            "userId": name,
-            "userSig": make_usersig(app_id, secret, name, 86400, now=time.time()),
-            "deviceId": f"{name}-1",
-        }
         self._ids = itertools.count(1)
         self._replies: dict[int, asyncio.Future[Json]] = {}
         self._events: dict[str, asyncio.Future[Json]] = {}
         self._seq = 0
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def log_in(self, web: aiohttp.ClientSession, url: str) -> None:
+    async def log_in(self, web: aiohttp.ClientSession, url: str, hello: Json) -> None:
         self._socket = await web.ws_connect(f"{url}/v1/signal", compress=0, max_msg_size=0)
         self._tasks = [asyncio.create_task(self._read())]
-        await self.ask("hello", **self._hello)
+        await self.ask("hello", **hello)
         self._tasks.append(asyncio.create_task(self._ping()))
 
-    async def log_out(self) -> None:
+    async def leave(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -58,10 +47,7 @@ class Person:
         reply = self._replies[number] = asyncio.get_running_loop().create_future()
         await self._socket.send_str(json.dumps({"type": kind, "id": number, **fields}))
         try:
-            async with asyncio.timeout(DEADLINE_S):
-                message = await reply
-        except TimeoutError:
-            raise Failed(f"{self.name}: {kind} was not answered") from None
+            message = await in_time(reply, f"{self.name}: {kind} was not answered")
         finally:
             self._replies.pop(number, None)
         if message["code"] != 0:
@@ -69,17 +55,13 @@ class Person:
         data: Json = message["data"]
         return data
 
-    def expect(self, *names: str) -> list[asyncio.Future[Json]]:
-        """The next events of these names; to be called before what causes them."""
-        loop = asyncio.get_running_loop()
-        for name in names:
-            self._events[name] = loop.create_future()
-        return [self._events[name] for name in names]
+    def expect(self, event: str) -> asyncio.Future[Json]:
+        """The next event of this name; to be called before what causes it."""
+        expected = self._events[event] = asyncio.get_running_loop().create_future()
+        return expected
 
     async def _read(self) -> None:
         async for frame in self._socket:
-            if frame.type is not aiohttp.WSMsgType.TEXT:
-                continue
             message = json.loads(frame.data)
             if message["type"] == "reply":
                 waiting = self._replies.get(message["id"])
@@ -93,35 +75,83 @@ class Person:
 
     async def _ping(self) -> None:
         # Not all at the same moment.
-        await asyncio.sleep(hash(self.name) % 1000 / 1000 * _PING_S)
+        await asyncio.sleep(hash(self.name) % 1000 / 1000 * PING_S)
         while True:
             await self.ask("ping", ack=self._seq)
-            await asyncio.sleep(_PING_S)
+            await asyncio.sleep(PING_S)
 
 
-async def set_up(caller: Person, callee: Person, due: float) -> float:
-    """One call from the first word to its record; seconds from `due` (event loop's clock) until it rang.
+class People:
+    """See `signalling_contract.People`."""
 
-    Raises Failed.
-    """
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(DEADLINE_S):
-            (rings,) = callee.expect("onCallReceived")
-            both = [*caller.expect("onCallBegin", "onCallEnd"), *callee.expect("onCallBegin", "onCallEnd")]
-            begins, ends = both[::2], both[1::2]
-            rang = loop.create_future()
-            rings.add_done_callback(lambda _: rang.set_result(loop.time() - due))
-            started = await caller.ask("calls", userIdList=[callee.name], mediaType=1)
-            call_id = started["callId"]
-            rang_s: float = await rang
-            await callee.ask("accept", callId=call_id)
-            await asyncio.gather(*begins)
-            await caller.ask("hangup", callId=call_id)
-            await asyncio.gather(*ends)
-            newest = await caller.ask("getHistory", limit=1)
-    except TimeoutError:
-        raise Failed(f"{caller.name} and {callee.name}: the call stopped half way") from None
-    if [entry["callId"] for entry in newest["calls"]] != [call_id]:
-        raise Failed(f"{caller.name}: call {call_id} left no record")
-    return rang_s
+    def __init__(self, load: Load, web: aiohttp.ClientSession) -> None:
+        self._load, self._web = load, web
+        self._people = [Person(f"p{number:05d}") for number in range(load.sessions)]
+        self._admin = {
+            "sdkappid": str(load.app_id),
+            "identifier": "administrator",
+            "usersig": self._ticket("administrator"),
+            "random": "1",
+            "contenttype": "json",
+        }
+
+    async def prepare(self) -> None:
+        names = [{"UserID": person.name} for person in self._people]
+        for first in range(0, len(names), IMPORTED_AT_ONCE):
+            batch = {"AccountList": names[first : first + IMPORTED_AT_ONCE]}
+            done = await self._rest(0, "im_open_login_svc/multiaccount_import", batch)
+            if done["FailAccounts"]:
+                raise Failed(f"not imported: {done['FailAccounts']}")
+
+    async def log_in(self, number: int) -> None:
+        person = self._people[number]
+        hello = {
+            "protocol": PROTOCOL_VERSION,
+            "sdkAppId": self._load.app_id,
+            "userId": person.name,
+            "userSig": self._ticket(person.name),
+            "deviceId": f"{person.name}-1",
+        }
+        await person.log_in(self._web, self._url(number), hello)
+
+    async def set_up(self, caller: int, callee: int, due: float) -> float:
+        """Until the record is there for a back end, too."""
+        calling, called = self._people[caller], self._people[callee]
+        rings = called.expect("onCallReceived")
+        rang = asyncio.get_running_loop().create_future()
+        rings.add_done_callback(lambda _: rang.set_result(asyncio.get_running_loop().time() - due))
+        begins = [side.expect("onCallBegin") for side in (calling, called)]
+        ends = [side.expect("onCallEnd") for side in (calling, called)]
+        started = await calling.ask("calls", userIdList=[called.name], mediaType=MediaType.AUDIO)
+        call_id = started["callId"]
+        rang_s: float = await in_time(rang, f"{called.name} does not ring")
+        await called.ask("accept", callId=call_id)
+        await in_time(asyncio.gather(*begins), f"{call_id} does not begin")
+        await calling.ask("hangup", callId=call_id)
+        await in_time(asyncio.gather(*ends), f"{call_id} does not end")
+        found = await self._rest(caller, "call_record_http_srv/get_record_by_callid", {"CallId": call_id})
+        record = found["Response"]["CallRecord"]
+        if (record["CallId"], record["CallResult"]) != (call_id, "NormalEnd"):
+            raise Failed(f"{call_id} left a wrong record: {record}")
+        return rang_s
+
+    async def log_out(self) -> None:
+        await asyncio.gather(*(person.leave() for person in self._people))
+
+    async def _rest(self, number: int, command: str, body: Json) -> Json:
+        """Raises Failed."""
+        url = f"{self._url(number)}/v4/{command}"
+        async with self._web.post(url, params=self._admin, json=body) as answer:
+            found: Json = await answer.json()
+        if found["ErrorCode"] != 0:
+            raise Failed(f"{command} was answered {found}")
+        return found
+
+    def _url(self, number: int) -> str:
+        """As a load balancer would spread them: every other pair is on one node."""
+        pair, position = divmod(number, 2)
+        nodes = self._load.urls
+        return nodes[(pair // 2 + position * (pair % 2)) % len(nodes)]
+
+    def _ticket(self, name: str) -> str:
+        return make_usersig(self._load.app_id, self._load.secret, name, 86400, now=time.time())

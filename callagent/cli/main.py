@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from callagent import __version__
-from callagent.cli import accounts, config_files, control, devices, doctor, enrol, programs
+from callagent.cli import accounts, config_files, control, devices, doctor, enrol, programs, screen
 from callagent.cli.exits import CONFIG, FAILED, INTERRUPTED, UNREACHABLE, CommandFailed
 from callagent.config.problems import ConfigError
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"callagent {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for group in (programs, control, devices, doctor, accounts, enrol, config_files):
+    for group in (programs, screen, control, devices, doctor, accounts, enrol, config_files):
         group.add_commands(commands)
     return parser
 

@@ -131,6 +131,14 @@ class AgentClient:
         body = {"userId": user_id, "command": command}
         return await self._ask(api.DoneData, "POST", api.COMMAND_PATH, body)
 
+    async def invite(self, user_ids: Sequence[str]) -> api.DoneData:
+        """Ring more users into the running call; where `openapi` names INVITE_PATH."""
+        return await self._ask(api.DoneData, "POST", api.INVITE_PATH, {"userIdList": list(user_ids)})
+
+    async def switch_media_type(self, media_type: MediaType) -> api.DoneData:
+        """Video to audio, in a call of two; where `openapi` names MEDIA_TYPE_PATH."""
+        return await self._ask(api.DoneData, "POST", api.MEDIA_TYPE_PATH, {"mediaType": int(media_type)})
+
     async def history(self, limit: int = 20) -> HistoryData:
         """This agent's calls, newest first; `limit` 1 to 100."""
         return await self._ask(HistoryData, "GET", f"{api.HISTORY_PATH}?limit={limit}")

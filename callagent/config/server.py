@@ -187,6 +187,23 @@ class IceConfig(Section):
         return self
 
 
+MediaServerUrl = Annotated[
+    str,
+    StringConstraints(pattern=r"^wss?://[^\s/]+(/\S*)?$"),
+    Field(description="the URL of Janus' WebSocket transport such as ws://10.0.0.7:8188"),
+]
+
+
+class MediaServerConfig(Section):
+    """A Janus that carries calls of several."""
+
+    url: MediaServerUrl
+    api_secret: Text | None = Field(default=None, repr=False)
+    """As in its `janus.jcfg`."""
+    capacity: Annotated[int, Field(ge=1, le=100_000)] = 400
+    """Peer connections it can carry; a call of n members takes n times n."""
+
+
 class SessionsConfig(Section):
     silence_s: Annotated[float, Field(ge=5, le=300)] = 30.0
     """A client silent or away for this long is dropped."""
@@ -230,10 +247,20 @@ class ServerConfig(Section):
     cluster: ClusterConfig = ClusterConfig()
     calls: CallsConfig = CallsConfig()
     ice: IceConfig = IceConfig()
+    media_servers: list[MediaServerConfig] = []
+    """The least loaded one that is healthy takes a call; none: calls of several are a mesh."""
     sessions: SessionsConfig = SessionsConfig()
     policy: PolicyConfig = PolicyConfig()
     limits: LimitsConfig = LimitsConfig()
     log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _each_media_server_once(self) -> Self:
+        urls = [server.url for server in self.media_servers]
+        for number, url in enumerate(urls):
+            if url in urls[:number]:
+                raise key_error("media_servers", f"{url} is there twice")
+        return self
 
     @model_validator(mode="after")
     def _nodes_share(self) -> Self:

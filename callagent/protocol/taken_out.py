@@ -46,8 +46,8 @@ def pruned(kind: str, name: str, data: dict[str, Any]) -> dict[str, Any]:
     for known_as in (name, "*"):
         prefix = f"{kind}:{known_as}."
         if _out.startswith(prefix):
-            found: dict[str, Any] = _without(data, _out.removeprefix(prefix).split("."))
-            return found
+            kept: dict[str, Any] = _without(data, _out.removeprefix(prefix).split("."))
+            return kept
     return data
 
 

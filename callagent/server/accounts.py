@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Delete, Executable, Update, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Executable, Update, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -18,7 +18,14 @@ from callagent.protocol.usersig import DEFAULT_EXPIRE_S, MAX_EXPIRE_S, make_user
 from callagent.server.clock import Now
 from callagent.server.credentials import hashed, new_enrolment_code, new_secret, new_token, typed_code
 from callagent.server.storage.engine import Storage
-from callagent.server.storage.tables import AppRow, DeviceKeyRow, EnrolmentCodeRow, SessionRow, UserRow
+from callagent.server.storage.tables import (
+    AppRow,
+    DeviceKeyRow,
+    EnrolmentCodeRow,
+    SessionRow,
+    UserRow,
+    table,
+)
 
 DEFAULT_APP_ID = 1400000001
 ADMINISTRATOR = "administrator"
@@ -29,6 +36,7 @@ DEVICE_USERSIG_EXPIRE_S = 24 * 3600
 ENROLMENT_EXPIRE_S = 3600
 
 _USER_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_SECRET = select(table(AppRow).c.secret).where(table(AppRow).c.app_id == bindparam("app"))
 _MAX_TEXT = 500
 
 logger = logging.getLogger(__name__)
@@ -92,8 +100,10 @@ class Accounts:
 
     async def secret(self, app_id: int) -> str:
         """The app's secret key."""
-        query = select(AppRow.secret).where(AppRow.app_id == _storable(app_id))
-        secret = await self._storage.read(lambda connection: connection.execute(query).scalar_one_or_none())
+        wanted = {"app": _storable(app_id)}
+        secret: str | None = await self._storage.read(
+            lambda connection: connection.execute(_SECRET, wanted).scalar_one_or_none()
+        )
         if secret is None:
             raise _unknown_app()
         return secret

@@ -3,7 +3,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 from callagent.protocol.events import Event, Moment, Signal
 from callagent.protocol.requests import Bye
@@ -14,6 +14,8 @@ AWAY_SIGNALS = 64
 
 HearPresence = Callable[[int, Iterable[str]], None]
 """Users of an app changed, as another node knows."""
+HearNodes = Callable[[dict[str, Any]], None]
+"""What another node tells on a topic, a JSON object. Returns at once."""
 
 
 class Subscriber(Protocol):
@@ -96,6 +98,14 @@ class Bus(Protocol):
         """Call this with what the other nodes tell."""
         ...
 
+    def tell_nodes(self, topic: str, message: dict[str, Any]) -> None:
+        """Tell the other nodes, those that can be reached at the moment."""
+        ...
+
+    def hear_nodes(self, topic: str, hear: HearNodes) -> None:
+        """Call this with what the other nodes tell on the topic."""
+        ...
+
 
 class LocalBus:
     """The bus of a service that is one process."""
@@ -157,3 +167,9 @@ class LocalBus:
 
     def hear_presence(self, hear: HearPresence) -> None:
         pass
+
+    def tell_nodes(self, topic: str, message: dict[str, Any]) -> None:
+        """There are none."""
+
+    def hear_nodes(self, topic: str, hear: HearNodes) -> None:
+        """There is nothing to hear."""

@@ -7,7 +7,7 @@ from callagent.config.server import IceConfig, ServerConfig
 from callagent.server.calls.policy import CallPolicy, CallRule, JoinPolicy
 from callagent.server.ice import IceSettings, TurnServer
 from callagent.server.limits import LimitSettings
-from callagent.server.settings import ServiceSettings
+from callagent.server.settings import MediaServer, ServiceSettings
 
 
 class SecretUnreadable(Exception):
@@ -27,6 +27,9 @@ def settings_of(config: ServerConfig) -> ServiceSettings:
         redis_url=config.cluster.redis_url,
         policy=CallPolicy(rules),
         join_policy=JoinPolicy(config.calls.join),
+        media_servers=[
+            MediaServer(server.url, server.api_secret, server.capacity) for server in config.media_servers
+        ],
         limits=LimitSettings(**config.limits.model_dump()),
         origins=config.listen.origins,
     )

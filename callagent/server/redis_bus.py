@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from callagent.protocol.events import Event, Moment, Signal
 from callagent.protocol.requests import Bye
-from callagent.server.bus import AWAY_SIGNALS, HearPresence, Subscriber
+from callagent.server.bus import AWAY_SIGNALS, HearNodes, HearPresence, Subscriber
 from callagent.server.storage.event_log import Delivery, SessionKey
 
 ANSWER_S = 2.0
@@ -41,6 +41,7 @@ MAX_QUEUED = 10_000
 BATCH = 256
 
 _PRESENCE = "callagent:presence"
+_NODES = "callagent:nodes"
 _SIGNAL = f"""
 local heard = redis.call('PUBLISH', KEYS[1], ARGV[1])
 if heard == 0 and ARGV[2] == 'keep' then
@@ -100,6 +101,7 @@ class RedisBus:
         self._connected: dict[str, _Connected] = {}
         """By channel."""
         self._hear: HearPresence | None = None
+        self._topics: dict[str, HearNodes] = {}
         self._outgoing: deque[_Outgoing] = deque()
         self._to_send = asyncio.Event()
         self._changed: asyncio.Queue[str] = asyncio.Queue()
@@ -206,6 +208,12 @@ class RedisBus:
     def hear_presence(self, hear: HearPresence) -> None:
         self._hear = hear
 
+    def tell_nodes(self, topic: str, message: dict[str, Any]) -> None:
+        self._put(_NODES, {"node": self._own, "topic": topic, "message": message})
+
+    def hear_nodes(self, topic: str, hear: HearNodes) -> None:
+        self._topics[topic] = hear
+
     def _put(
         self,
         channel: str,
@@ -277,7 +285,7 @@ class RedisBus:
             try:
                 async with self._redis.pubsub() as pubsub:
                     # Confirmed in this order: with the last one all are.
-                    await pubsub.subscribe(*self._connected, _PRESENCE)
+                    await pubsub.subscribe(*self._connected, _NODES, _PRESENCE)
                     self._listening = pubsub
                     await self._hear_all(pubsub)
             except _LOST as error:
@@ -316,6 +324,11 @@ class RedisBus:
         if channel == _PRESENCE:
             if self._hear is not None and message["node"] != self._own:
                 self._hear(message["app"], message["users"])
+            return
+        if channel == _NODES:
+            hear = self._topics.get(message["topic"])
+            if hear is not None and message["node"] != self._own:
+                hear(message["message"])
             return
         connected = self._connected.get(channel)
         if connected is None:

@@ -7,6 +7,7 @@ compare-and-set and raises `Conflict`, and the caller starts again from the load
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -93,15 +94,14 @@ class Committed:
 class Repository:
     """Used on the event loop; every method is one transaction."""
 
-    def __init__(self, storage: Storage, *, alone: bool = False) -> None:
-        """`alone`: nobody else changes calls in this database, so what was stored need not be read again."""
+    def __init__(self, storage: Storage) -> None:
         self._storage = storage
-        self._live: dict[tuple[int, str], Versioned] | None = {} if alone else None
-        """As they were stored last. A commit that finds otherwise forgets the call."""
+        self._live: dict[tuple[int, str], Versioned] = {}
+        """The live calls as they were stored last, where this process is the only one that writes."""
 
     async def load(self, app_id: int, call_id: str) -> Versioned | None:
         """A live call; None when it is over or never was."""
-        known = self._live.get((app_id, call_id)) if self._live is not None else None
+        known = self._live.get((app_id, call_id))
         if known is not None:
             return known
         return await self._storage.read(lambda connection: calls.load(connection, app_id, call_id))
@@ -132,32 +132,30 @@ class Repository:
 
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
+        remember = partial(self._remember, changes) if self._storage.one_writer else None
         try:
-            committed = await self._storage.write(lambda connection: _apply(connection, changes, now))
-        except BaseException as error:
-            # Also one that was given up: it may have been done.
-            self._forget(changes)
-            if isinstance(error, IntegrityError):
-                raise Conflict from error
-            raise
-        self._remember(changes)
-        return committed
+            return await self._storage.write(lambda connection: _apply(connection, changes, now), remember)
+        except (Conflict, IntegrityError) as error:
+            self._forget(changes.before)
+            raise Conflict from error
 
     def _remember(self, changes: Changes) -> None:
-        if self._live is None or changes.step is None:
+        """On the writer's thread, in the order of the commits: an older call never follows a newer one."""
+        if changes.step is None:
             return
         call = changes.step.call
-        version = 1 if changes.before is None else changes.before.version + 1
-        known = self._live.get((call.app_id, call.call_id))
         if call.over:
             self._live.pop((call.app_id, call.call_id), None)
-        elif known is None or known.version < version:
-            # A later commit may have come back before this one.
+        else:
+            version = 1 if changes.before is None else changes.before.version + 1
             self._live[call.app_id, call.call_id] = Versioned(call, version)
 
-    def _forget(self, changes: Changes) -> None:
-        if self._live is not None and changes.before is not None:
-            self._live.pop((changes.app_id, changes.before.call.call_id), None)
+    def _forget(self, before: Versioned | None) -> None:
+        """Somebody else must have changed it; what is forgotten without need is only read once more."""
+        if before is not None:
+            key = before.call.app_id, before.call.call_id
+            if self._live.get(key) is before:
+                self._live.pop(key, None)
 
 
 def _apply(connection: Connection, changes: Changes, now: float) -> Committed:

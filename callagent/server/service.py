@@ -29,6 +29,9 @@ from callagent.server.redis_bus import RedisBus
 from callagent.server.repository import Repository
 from callagent.server.sessions import Sessions
 from callagent.server.settings import ServiceSettings
+from callagent.server.sfu.desk import Desk
+from callagent.server.sfu.group import JanusGroupMedia
+from callagent.server.sfu.janus import JanusBackend
 from callagent.server.storage import sessions as session_rows
 from callagent.server.storage.engine import Conflict, Storage
 from callagent.server.storage.timers import Timer, TimerKind
@@ -61,13 +64,15 @@ class CallService:
         )
         self.timers = StoredTimers(storage, now, shared=redis_url is not None)
         self.presence = StoredPresence(storage, self.bus)
-        repository = Repository(storage, alone=redis_url is None)
+        repository = Repository(storage)
         self.callbacks = CallbackDelivery(storage, self.accounts, now)
-        self.group_media: GroupMedia = NoGroupMedia()
         announcer = Announcer(
             *(repository, self.bus, self.timers, self.presence, self.callbacks.wake),
-            on_group_call=self.group_media.follow,
+            on_group_call=lambda call: self.group_media.follow(call),
         )
+        self.media_servers = self._on_media_servers(repository, announcer) if settings.media_servers else None
+        """None: calls of several are a mesh."""
+        self.group_media: GroupMedia = self.media_servers or NoGroupMedia()
         self.control = CallControl(repository, announcer, now, settings, self.group_media)
         relay = CallRelay(repository, self.bus, self.group_media)
         self.sessions = Sessions(
@@ -85,7 +90,7 @@ class CallService:
         self.nodes: Nodes | None = None
         """None: this service is one process."""
         if redis_url is not None:
-            self.nodes = Nodes(storage, self.node_id, self.sessions.take_over, self._was_forgotten)
+            self.nodes = Nodes(storage, self.node_id, self._take_over, self._was_forgotten)
         self.handlers = Handlers(
             storage, self.accounts, self.sessions, self.control, relay, self.presence, self.limits
         )
@@ -122,6 +127,8 @@ class CallService:
             await self.sessions.restart()
         else:
             await self.nodes.start()
+        if self.media_servers is not None:
+            await self.media_servers.start()
         await self.timers.start(self._fire)
         self.presence.start()
         self.callbacks.start()
@@ -143,6 +150,8 @@ class CallService:
         if self._housekeeper is not None:
             await self._housekeeper
         await self.timers.close()
+        if self.media_servers is not None:
+            await self.media_servers.close()
         await self.callbacks.close()
         await self.presence.close()
         await self.bus.close()
@@ -163,6 +172,27 @@ class CallService:
         finally:
             del self._connections[connection]
 
+    def _on_media_servers(self, repository: Repository, announcer: Announcer) -> JanusGroupMedia:
+        desk = Desk(
+            self.storage,
+            repository,
+            announcer,
+            self.bus,
+            self.now,
+            self.node_id,
+            self.settings.ice,
+            renegotiate=lambda app_id, call_id, command: self.control.apply(app_id, call_id, command),
+        )
+        servers = [JanusBackend(one.url, one.api_secret, one.capacity) for one in self.settings.media_servers]
+        shared = self.settings.redis_url is not None
+        return JanusGroupMedia(servers, self.storage, self.bus, desk, self.node_id, shared=shared)
+
+    async def _take_over(self, node: str) -> None:
+        """That node is dead: what it had is the others'."""
+        await self.sessions.take_over(node)
+        if self.media_servers is not None:
+            self.media_servers.take_over()
+
     async def health(self) -> HealthData:
         """Raises sqlalchemy.exc.SQLAlchemyError when the storage does not answer."""
         total, connected = await self.storage.read(session_rows.count)
@@ -173,6 +203,8 @@ class CallService:
                 "here": len(self.bus.connected),
                 "redis": self.bus.problem or "ok",
             }
+        if self.media_servers is not None:
+            details["media_servers"] = self.media_servers.problems
         return HealthData(status="ok", version=self.version, details=details)
 
     async def _fire(self, timer: Timer) -> None:

@@ -11,6 +11,17 @@ from callagent.server.limits import LimitSettings
 
 
 @dataclass(frozen=True, slots=True)
+class MediaServer:
+    """A Janus for calls of several."""
+
+    url: str
+    """`ws://` or `wss://`, of its WebSocket transport."""
+    api_secret: str | None = field(default=None, repr=False)
+    capacity: int = 400
+    """Peer connections it can carry."""
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSettings:
     ice: IceSettings = field(default_factory=IceSettings)
     """For every media plan."""
@@ -22,6 +33,8 @@ class ServiceSettings:
     """Given: this is one of several nodes."""
     policy: CallPolicy = field(default_factory=CallPolicy)
     join_policy: JoinPolicy = JoinPolicy.ANYONE
+    media_servers: Sequence[MediaServer] = ()
+    """None: calls of several are a mesh."""
     limits: LimitSettings = field(default_factory=LimitSettings)
     origins: Sequence[str] = ()
     """Pages of other hosts that may open the signalling; `*`: of any."""

@@ -2,7 +2,7 @@
 /**
  * Measures tones in the sound a media element plays: Goertzel over the newest 16384 samples (Hann window).
  *
- * `await audioMeter.measure("#remote-video", 1000)` gives {level, neighbours, margin}: decibels of the
+ * `await audioMeter.measure("video", 1000)` gives {level, neighbours, margin}: decibels of the
  * tone, of the strongest of its neighbours (0.8, 0.9, 1.1, 1.2 times the frequency), and the difference.
  */
 (() => {
@@ -27,23 +27,24 @@
     return amplitude > 0 ? Math.max(FLOOR_DB, 20 * Math.log10(amplitude)) : FLOOR_DB;
   }
 
-  async function analyser(stream) {
+  /** Of a track: a stream may exchange its own. */
+  async function analyser(track) {
     context ??= new AudioContext();
     if (context.state !== "running") await context.resume();
-    if (!meters.has(stream)) {
+    if (!meters.has(track)) {
       const node = new AnalyserNode(context, { fftSize: SIZE, smoothingTimeConstant: 0 });
-      context.createMediaStreamSource(stream).connect(node);
-      meters.set(stream, node);
+      context.createMediaStreamSource(new MediaStream([track])).connect(node);
+      meters.set(track, node);
     }
-    return meters.get(stream);
+    return meters.get(track);
   }
 
   window.audioMeter = {
     goertzel,
     async measure(selector, hz) {
-      const stream = document.querySelector(selector).srcObject;
-      if (!stream || stream.getAudioTracks().length === 0) return null;
-      const node = await analyser(stream);
+      const track = document.querySelector(selector)?.srcObject?.getAudioTracks()[0];
+      if (!track) return null;
+      const node = await analyser(track);
       const samples = new Float32Array(SIZE);
       node.getFloatTimeDomainData(samples);
       const level = goertzel(samples, hz, context.sampleRate);

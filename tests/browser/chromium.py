@@ -103,16 +103,17 @@ async def chromium(
     *,
     clip: Path | None = None,
     tone: Path | None = None,
-    devices: bool = True,
+    devices: int = 1,
     extra_arguments: tuple[str, ...] = (),
 ) -> AsyncIterator[Chromium]:
     """Start a browser whose camera shows `clip` (y4m) and whose microphone hears `tone` (WAV), both looped.
 
-    With `devices` false it has neither camera nor microphone.
+    Without a clip it has `devices` cameras with a picture of the browser's own; 0: neither camera nor
+    microphone.
     """
     arguments = [*_ARGUMENTS, *extra_arguments]
     if devices:
-        arguments.append("--use-fake-device-for-media-stream")
+        arguments.append(f"--use-fake-device-for-media-stream=device-count={devices}")
     if clip is not None:
         arguments.append(f"--use-file-for-fake-video-capture={clip}")
     if tone is not None:

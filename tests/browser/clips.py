@@ -65,6 +65,11 @@ def write_clip(
     return path
 
 
+def write_small_clip(folder: Path, ident: int) -> Path:
+    """480x272: a machine has to encode and decode it several times over."""
+    return write_clip(folder / f"small-{ident}.y4m", ident=ident, width=480, height=272)
+
+
 def write_tone(path: Path, hz: float, *, level_dbfs: float = -18.0, seconds: float = 10) -> Path:
     """A mono WAV file, 48 kHz, 16 bit. Whole periods, so that looping it makes no click."""
     seconds = round(seconds * hz) / hz

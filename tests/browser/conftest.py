@@ -3,13 +3,16 @@
 
 import os
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.browser.chromium import Chromium, chromium
+from tests.browser.clients import Clients
 from tests.browser.clips import write_clip, write_tone
 from tests.browser.service import RunningService, running_service
+from tests.browser.three import Three, open_three
 
 CLIP_IDENT = 7
 TONE_HZ = 1700.0
@@ -66,6 +69,17 @@ async def other_browser(other_clip: Path, other_tone: Path) -> AsyncIterator[Chr
     """Another one, showing and sounding different."""
     async with chromium(clip=other_clip, tone=other_tone) as running:
         yield running
+
+
+@pytest.fixture
+async def three(browser: Chromium, other_browser: Chromium, service: RunningService) -> Three:
+    return await open_three(browser, other_browser, service)
+
+
+@pytest.fixture
+async def clients(service: RunningService) -> AsyncIterator[Clients]:
+    async with AsyncExitStack() as stack:
+        yield Clients(service, stack)
 
 
 @pytest.fixture

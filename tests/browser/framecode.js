@@ -54,11 +54,15 @@
     };
   }
 
-  /** Watches one element; `samples` grows by {at, ident, counter, clock}, `unreadable` counts the rest. */
+  /**
+   * Watches one element; `samples` grows by {at, ident, counter, clock}, `unreadable` counts the rest; `times` has
+   * when each picture was shown, readable or not.
+   */
   class FrameCodeReader {
     constructor(video) {
       this.video = video;
       this.samples = [];
+      this.times = [];
       this.unreadable = 0;
       this.canvas = document.createElement("canvas");
       this.context = this.canvas.getContext("2d", { willReadFrequently: true });
@@ -73,6 +77,7 @@
     }
 
     read(now) {
+      this.times.push(now);
       const { videoWidth: width, videoHeight } = this.video;
       const height = Math.floor(videoHeight / 8);
       if (!width || !height) return;

@@ -6,15 +6,17 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from callagent.server.tls import machine_addresses
 from tests.programs import APP_ID, Service
 
 
 class RunningService(Service):
     """Where the web phone is, and people for one test."""
 
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
+    def __init__(self, folder: Path, **sections: Any) -> None:
+        super().__init__(folder, **sections)
         self._numbers = itertools.count()
 
     @property
@@ -37,11 +39,20 @@ class RunningService(Service):
 
 
 @contextmanager
-def running_service(folder: Path) -> Iterator[RunningService]:
-    """Start `callagent serve` with its storage in `folder`; stop it at the end."""
-    service = RunningService(folder)
+def running_service(folder: Path, **sections: Any) -> Iterator[RunningService]:
+    """Start `callagent serve` with its storage in `folder`; stop it at the end.
+
+    `sections`: further ones of its configuration.
+    """
+    service = RunningService(folder, **sections)
     try:
         asyncio.run(service.start())
         yield service
     finally:
         asyncio.run(service.program.stop())
+
+
+def own_address() -> str:
+    """The machine's address in its network; on a machine without one its own name for itself has to do."""
+    addresses = [address for address in machine_addresses() if address.version == 4]
+    return str(min(addresses, key=lambda address: (address.is_loopback, address.is_link_local)))

@@ -14,12 +14,11 @@ from playwright.async_api import expect
 from callagent.devices.virtual.tone_meter import tone_db
 from callagent.protocol import control as api
 from callagent.protocol.enums import CallResult, RecentCallResult
-from callagent.server.tls import machine_addresses
 from tests.browser.chromium import Chromium
 from tests.browser.clips import write_clip
 from tests.browser.conftest import CLIP_IDENT, TONE_HZ
 from tests.browser.phone import Phone
-from tests.browser.service import RunningService
+from tests.browser.service import RunningService, own_address
 from tests.listening import samples
 from tests.programs import Kiosk, running, until
 
@@ -114,12 +113,6 @@ async def both_see_and_hear(phone: Phone, kiosk: Kiosk) -> None:
     judge([picture["time"] for picture in seen], counters, SENT_FPS * CLIP_S)
     assert await phone.wait_for_tone(KIOSK_TONE_HZ, present=True) >= 20
     await tone_at(kiosk, present=True)
-
-
-def own_address() -> str:
-    """The machine's address in its network; on a machine without one its own name for itself has to do."""
-    addresses = [address for address in machine_addresses() if address.version == 4]
-    return str(min(addresses, key=lambda address: (address.is_loopback, address.is_link_local)))
 
 
 @pytest.mark.parametrize("way", [pytest.param("loopback", marks=pytest.mark.smoke), "https"])

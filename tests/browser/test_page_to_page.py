@@ -150,7 +150,7 @@ async def test_a_page_without_camera_and_microphone_still_sees_and_hears(
     browser: Chromium, service: RunningService
 ) -> None:
     anna = Phone(await browser.page())
-    async with chromium(devices=False) as bare:
+    async with chromium(devices=0) as bare:
         ben = Phone(await bare.page())
         await connect(anna, ben, service)
         await expect(ben["notices"]).to_contain_text("No camera was found")

@@ -27,6 +27,8 @@ async ([first, count]) => {
       { type: "calls", userIdList: ["b"], mediaType: pick([1, 2]) },
       { type: "callsReply", callId, timeout: 30 },
       { type: "callsFailed" },
+      { type: "join", callId },
+      { type: "joinFailed" },
       { type: "accept", video: pick([true, false]) },
       { type: "acceptFailed", over: pick([true, false]) },
       { type: "leave" },
@@ -39,6 +41,9 @@ async ([first, count]) => {
       event("onUserJoin", { sessionId: "s", audioAvailable: true, videoAvailable: true }),
       event("onUserVideoAvailable", { isVideoAvailable: false }),
       event("onUserLeave", { reason: 4 }),
+      event("onUserInviting", { inviterId: "b" }),
+      event("onUserLineBusy"),
+      event("onCallMediaTypeChanged", { oldMediaType: 2, newMediaType: 1 }),
       event("onMediaPlan", { epoch: pick([1, 2, 3]), peers: [] }),
       event("onMissedCall", { callerId: "c" }),
     ];
@@ -63,7 +68,7 @@ async ([first, count]) => {
         if (action.type === "plan") {
           const expected = input.type === "callsReply" ? input.callId : state.callId;
           if (action.data.callId !== expected || state.leaving) wrong.push("a plan for another call");
-          if (action.data.epoch <= epoch) wrong.push("an epoch twice");
+          if (action.data.epoch < epoch) wrong.push("back to an older epoch");
           epoch = action.data.epoch;
         }
         if (action.type === "emit" && (action.name === "onCallEnd" || action.name === "onCallNotConnected")) {
@@ -72,7 +77,9 @@ async ([first, count]) => {
         }
       }
       const over = state.callId && after.callId !== state.callId;
-      if (state.callId && ends !== (over ? 1 : 0)) wrong.push(`${ends} end events when leaving a call`);
+      // Who did not get in was in no call that could end: join() rejects.
+      const due = over && input.type !== "joinFailed" ? 1 : 0;
+      if (state.callId && ends !== due) wrong.push(`${ends} end events when leaving a call`);
       const idle = after.status === "idle";
       if (idle && mediaOpen) wrong.push("devices open while idle");
       if (idle && JSON.stringify(after) !== JSON.stringify(IDLE)) wrong.push("idle with a past");
@@ -81,6 +88,8 @@ async ([first, count]) => {
         const told = input.name === "onCallBegin" || state.early.some(({ name }) => name === "onCallBegin");
         if (!told || state.leaving) wrong.push("connected without the service's word");
       }
+      const rung = Object.keys(after.inviting);
+      if (rung.some((user) => user in after.members)) wrong.push("rung although connected");
       if (after.status === "ringing" && state.callId === after.callId && state.status === "connected") {
         wrong.push("rings after it connected");
       }

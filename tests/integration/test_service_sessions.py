@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from callagent.protocol.events import OnUserLeave
 from callagent.protocol.usersig import make_usersig
 from callagent.server import connection
 from callagent.server.accounts import DEFAULT_APP_ID
+from callagent.server.limits import LimitSettings
 from callagent.server.storage import event_log
 from callagent.server.storage.event_log import MAX_EVENTS, SessionKey
 from tests.covers import covers
@@ -315,10 +317,14 @@ async def test_closing_says_bye_and_keeps_the_session(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_can_resume(
-    rig: Rig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    backing: Backing, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(connection, "SEND_TIMEOUT_S", 0.3)
-    async with rig.login("anna") as anna, rig.login("bea") as bea:
+    async with AsyncExitStack() as stack:
+        # As many messages as it takes.
+        limits = LimitSettings(requests_per_s=100_000)
+        rig = await stack.enter_async_context(backing.fresh(now=FakeNow(), limits=limits))
+        anna, bea = [await stack.enter_async_context(rig.login(user)) for user in ("anna", "bea")]
         started = await anna.ok("calls", userIdList=["bea"], mediaType=2)
         await bea.event("onCallReceived")
         await bea.ok("accept", callId=started["callId"])

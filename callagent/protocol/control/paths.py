@@ -19,6 +19,10 @@ COMMAND_PATH = "/v1/command"
 EVENTS_PATH = "/v1/events"
 """A WebSocket: the first message is a status snapshot (`STATUS_EVENT`), then every event as it happens."""
 HISTORY_PATH = "/v1/history"
+INVITE_PATH = "/v1/invite"
+MEDIA_TYPE_PATH = "/v1/media-type"
+"""These two are for group calls and switching to voice: a client offers them where the agent's OpenAPI
+document names them, which it does not yet."""
 STATS_PATH = "/v1/stats"
 OPENAPI_PATH = "/openapi.json"
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 from pydantic import Field
 
 from callagent.protocol.enums import CallResult
-from callagent.server.calls.records import CallType, RecordFilter, records_of
+from callagent.server.calls.records import CallType, RecordFilter, record_of_call, records_of
 from callagent.server.rest.contract import Envelope, Rest, RestCode, RestError
 from callagent.server.rest.gate import Admin, limited, service_of
 from callagent.server.rest.route import RestRoute
@@ -67,10 +67,10 @@ router = APIRouter(prefix="/v4/call_record_http_srv", route_class=RecordRoute, t
 
 @router.post("/get_record_by_callid", dependencies=[Depends(limited())])
 async def get_record_by_callid(request: Request, app_id: Admin, body: GetRecord) -> RecordReply:
-    found = await records_of(service_of(request).storage, app_id, RecordFilter(call_id=body.call_id, limit=1))
-    if not found.records:
+    found = await record_of_call(service_of(request).storage, app_id, body.call_id)
+    if found is None:
         raise RestError(RestCode.RECORD_NOT_EXIST, "There is no record of such a call")
-    return RecordReply(response=RecordResponse(call_record=rest_record(found.records[0])))
+    return RecordReply(response=RecordResponse(call_record=rest_record(found)))
 
 
 @router.post("/get_record_by_filter", dependencies=[Depends(limited())])

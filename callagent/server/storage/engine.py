@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
@@ -61,6 +61,11 @@ class Storage:
         )
         self._node_lock: Connection | None = None
 
+    @property
+    def one_writer(self) -> bool:
+        """Whether transactions that write are done one after the other, and by this process alone."""
+        return not self._shared
+
     @classmethod
     async def open(cls, database_url: str) -> "Storage":
         """Connect, create or migrate the tables.
@@ -103,13 +108,14 @@ class Storage:
         """What `work` finds in a consistent view; nothing may be written in it."""
         return await asyncio.wrap_future(self._readers.submit(self._read, work))
 
-    async def write(self, work: Callable[[Connection], T]) -> T:
+    async def write(self, work: Callable[[Connection], T], committed: Callable[[], None] | None = None) -> T:
         """One transaction: committed after `work`, rolled back on any exception. Raises Conflict.
 
-        Whoever stops waiting does not stop it.
+        Whoever stops waiting does not stop it. `committed` is called on the thread that wrote, whoever
+        waits or not; with `one_writer` before anything else is written. It must not raise.
         """
         try:
-            return await asyncio.wrap_future(self._writer.submit(work))
+            return await asyncio.wrap_future(self._writer.submit(work, committed))
         except DBAPIError as error:
             if getattr(error.orig, "sqlstate", None) in _STOOD_IN_THE_WAY:
                 raise Conflict from error
@@ -156,7 +162,13 @@ class Storage:
 @dataclass(frozen=True, slots=True)
 class _Job:
     work: Callable[[Connection], Any]
+    committed: Callable[[], None] | None
     done: "Future[Any]"
+
+    def succeed(self, result: Any) -> None:
+        if self.committed is not None:
+            self.committed()
+        self.done.set_result(result)
 
 
 class _Writer:
@@ -164,7 +176,7 @@ class _Writer:
 
     thread: ThreadPoolExecutor
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
         raise NotImplementedError
 
     def close(self) -> None:
@@ -178,11 +190,14 @@ class _PooledWriter(_Writer):
     def __init__(self, engine: Engine, threads: ThreadPoolExecutor) -> None:
         self._engine, self.thread = engine, threads
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        return self.thread.submit(self._run, work)
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
+        return self.thread.submit(self._run, work, committed)
 
-    def _run(self, work: Callable[[Connection], T]) -> T:
-        return _transaction(self._engine, work)
+    def _run(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> T:
+        result = _transaction(self._engine, work)
+        if committed is not None:
+            committed()
+        return result
 
     def close(self) -> None:
         pass
@@ -193,17 +208,30 @@ class _GroupWriter(_Writer):
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine.execution_options(**{_IMMEDIATE: True})
+        self._connection: Connection | None = None
+        """Kept, of the thread: to take one for every commit costs more than a statement."""
         self._jobs: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self.thread = ThreadPoolExecutor(1, "storage-write")
 
-    def submit(self, work: Callable[[Connection], T]) -> "Future[T]":
-        job = _Job(work, Future())
+    def submit(self, work: Callable[[Connection], T], committed: Callable[[], None] | None) -> "Future[T]":
+        job = _Job(work, committed, Future())
         self._jobs.put(job)
         self.thread.submit(self._run)
         return job.done
 
     def close(self) -> None:
+        self.thread.submit(self._close)
         self.thread.shutdown()
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _begin(self) -> RootTransaction:
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection.begin()
 
     def _run(self) -> None:
         """All that waits. Called once for each job: it finds none when an earlier call took it along."""
@@ -222,17 +250,18 @@ class _GroupWriter(_Writer):
 
     def _run_alone(self, job: _Job) -> None:
         try:
-            with self._engine.begin() as connection:
-                result = job.work(connection)
+            with self._begin() as transaction:
+                result = job.work(transaction.connection)
         except BaseException as error:
             job.done.set_exception(error)
         else:
-            job.done.set_result(result)
+            job.succeed(result)
 
     def _run_together(self, group: list[_Job]) -> None:
         finished: list[tuple[_Job, Any]] = []
         try:
-            with self._engine.begin() as connection:
+            with self._begin() as transaction:
+                connection = transaction.connection
                 for job in group:
                     try:
                         with connection.begin_nested():
@@ -247,7 +276,7 @@ class _GroupWriter(_Writer):
                     job.done.set_exception(error)
         else:
             for job, result in finished:
-                job.done.set_result(result)
+                job.succeed(result)
 
 
 def _transaction(engine: Engine, work: Callable[[Connection], T]) -> T:

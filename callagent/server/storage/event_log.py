@@ -4,6 +4,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -62,17 +63,16 @@ def append(
     new = {session_id: list(items) for session_id, items in events.items()}
     if taken_out.anything():
         new = _told(new)
+    time_ms = int(now * 1000)
+    data = _each_once(new)
     deliveries: list[Delivery] = []
     too_long: dict[SessionKey, int] = {}
     for session_id, last_seq, acked_seq in _counted(connection, app_id, new):
         key, items = SessionKey(app_id, session_id), new[session_id]
-        first = last_seq - len(items) + 1
-        deliveries += [
-            Delivery(
-                key, Event(seq=first + i, event=event_name(item), time=int(now * 1000), data=item.wire())
-            )
-            for i, item in enumerate(items)
-        ]
+        for seq, item in enumerate(items, last_seq - len(items) + 1):
+            # Not validated: it is made of models that are.
+            event = Event.model_construct(seq=seq, event=event_name(item), time=time_ms, data=data[id(item)])
+            deliveries.append(Delivery(key, event))
         if last_seq - acked_seq > MAX_EVENTS:
             too_long[key] = last_seq - MAX_EVENTS
     if deliveries:
@@ -80,6 +80,12 @@ def append(
     for key, upto in too_long.items():
         trim(connection, key, upto)
     return deliveries
+
+
+def _each_once(events: Mapping[str, Sequence[AnyEventData]]) -> dict[int, dict[str, Any]]:
+    """The JSON object of each, by `id`: some are for several sessions."""
+    different = {id(item): item for items in events.values() for item in items}
+    return {number: item.wire() for number, item in different.items()}
 
 
 def _told(new: Mapping[str, Sequence[AnyEventData]]) -> dict[str, list[AnyEventData]]:
@@ -96,7 +102,8 @@ def _counted(
 ) -> list[tuple[str, int, int]]:
     """The sessions that are still there, each with its new last number and the one it has acknowledged.
 
-    Most steps tell all sides equally much: one statement for those with as many.
+    Most steps tell all sides equally much: one statement for those with as many. Two transactions that would
+    each wait for a session the other has are rare then; PostgreSQL ends one, which is done again.
     """
     by_count: dict[int, list[str]] = defaultdict(list)
     for session_id, items in new.items():

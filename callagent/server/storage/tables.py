@@ -182,6 +182,40 @@ class CallRow(Base):
     state: Mapped[dict[str, Any]]
 
 
+class MediaRoomRow(Base):
+    """What an epoch of a call has on a media server. It goes only after that was given up there."""
+
+    __tablename__ = "media_rooms"
+
+    app_id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(primary_key=True)
+    epoch: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    node: Mapped[str]
+    """The node of the service that looks after it; empty: whichever finds it."""
+    server: Mapped[str]
+    """The media server's URL."""
+    seats: Mapped[int]
+    """How many peer connections it has there."""
+    views: Mapped[int]
+    """Counts the changes of `media_views` of its call."""
+    state: Mapped[dict[str, Any]]
+
+
+class MediaViewRow(Base):
+    """Which picture of a user a session wants; absent: the large one."""
+
+    __tablename__ = "media_views"
+    __table_args__ = (
+        ForeignKeyConstraint(["app_id", "call_id"], ["calls.app_id", "calls.call_id"], ondelete="CASCADE"),
+    )
+
+    app_id: Mapped[int] = mapped_column(primary_key=True)
+    call_id: Mapped[str] = mapped_column(primary_key=True)
+    session_id: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[str] = mapped_column(primary_key=True)
+    layer: Mapped[str]
+
+
 class UserBusyRow(Base):
     """The one call a user is in: the primary key is what keeps it one."""
 

@@ -153,6 +153,8 @@ class Client:
         self._replies: dict[int, Json] = {}
         self.inbox: list[Json] = []
         """Everything but replies, not yet taken."""
+        self.hear: Callable[[Json], None] | None = None
+        """Gets what else would come into the inbox."""
         self.closed = asyncio.Event()
         self.session: Json = {}
         self.seq = 0
@@ -186,6 +188,8 @@ class Client:
                 async with self._arrived:
                     if message["type"] == "reply":
                         self._replies[message["id"]] = message
+                    elif self.hear is not None:
+                        self.hear(message)
                     else:
                         self.inbox.append(message)
                     self._arrived.notify_all()

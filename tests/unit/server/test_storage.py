@@ -109,3 +109,31 @@ async def test_two_processes_write_to_one_file(tmp_path: Path) -> None:
     assert len(await storages[0].read(lambda c: c.execute(select(AppRow.app_id)).all())) == 40
     for storage in storages:
         await storage.close()
+
+
+async def test_a_commit_is_told_even_when_nobody_waits_for_it(tmp_path: Path) -> None:
+    storage = await Storage.open(f"sqlite:///{tmp_path}/service.db")
+    begun, held = threading.Event(), threading.Event()
+    told: list[str] = []
+
+    def work(connection: Connection) -> None:
+        begun.set()
+        held.wait(20)
+
+    given_up = asyncio.create_task(storage.write(work, lambda: told.append("given up")))
+    await asyncio.to_thread(begun.wait, 20)
+
+    def look(name: str) -> "asyncio.Task[list[str]]":
+        return asyncio.create_task(storage.write(lambda _: list(told), lambda: told.append(name)))
+
+    together = [look("second"), look("third")]
+    failing = asyncio.create_task(storage.write(lambda _: 1 / 0, lambda: told.append("failed")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    held.set()
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    # Before anything else was written.
+    assert await asyncio.gather(*together) == [["given up"]] * 2
+    assert told == ["given up", "second", "third"]
+    await storage.close()

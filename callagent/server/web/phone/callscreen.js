@@ -2,46 +2,49 @@
 /** The screen of a call: incoming, outgoing, connected and ended. */
 
 import { CallEndReason, CallStatus, MediaType } from "../sdk/index.js";
-import { byId, face, fillAvatar } from "./dom.js";
+import { Attention } from "./attention.js";
+import { byId, face, fillAvatars } from "./dom.js";
 import { duration } from "./format.js";
 import { endText, errorText, texts } from "./messages.js";
-import { notify } from "./notices.js";
+import { notify, notifyRefused } from "./notices.js";
+import { Stage } from "./stage.js";
 
 const PHASES = {
   [CallStatus.CALLING]: "outgoing",
   [CallStatus.RINGING]: "incoming",
   [CallStatus.CONNECTED]: "connected",
 };
+const DOOR = "openDoor";
+/** Another device of the same person did it. */
+const ELSEWHERE = new Set([CallEndReason.OTHER_DEVICE_ACCEPTED, CallEndReason.OTHER_DEVICE_REJECT]);
 
 export class CallScreen {
   #engine;
   #devices;
-  #ringer;
+  #attention;
   #nameOf;
   #call;
   #onShown;
+  #stage;
   #screen = byId("screen-call");
-  #remote = byId("remote-video");
-  #local = byId("local-video");
-  #other = null;
+  /** Whom the call is with, as far as is known. */
+  #others = [];
+  /** Whether there ever were more than two. */
+  #group = false;
   #mediaType = MediaType.VIDEO;
   #role = null;
-  #beganAt = null;
-  #clock = null;
-  #flash = null;
-  #wakeLock = null;
-  #reconnecting = false;
-  #pictureSeen = false;
   #ended = null;
 
   constructor({ engine, devices, ringer, nameOf, call, onShown }) {
     this.#engine = engine;
     this.#devices = devices;
-    this.#ringer = ringer;
     this.#nameOf = nameOf;
     this.#call = call;
     this.#onShown = onShown;
+    this.#attention = new Attention(ringer, () => this.#render());
+    this.#stage = new Stage({ engine, nameOf, onChange: () => this.#render() });
     this.#listen();
+    this.#tellOfOthers();
     this.#bind();
   }
 
@@ -51,17 +54,21 @@ export class CallScreen {
 
   /** For tests and integrators. */
   summary() {
-    return { phase: this.#screen.dataset.phase ?? null, reconnecting: this.#reconnecting, ended: this.#ended };
+    const reconnecting = this.#others.some((userId) => this.#stage.reconnecting(userId));
+    return { phase: this.#screen.dataset.phase ?? null, reconnecting, ended: this.#ended, stage: this.#stage.summary() };
   }
 
   /** Place a call; rejects with a CallError when it is refused. */
-  async start(userId, mediaType) {
-    try {
-      await this.#engine.calls({ userIdList: [userId], mediaType });
-    } catch (error) {
-      if (this.#screen.dataset.phase === "outgoing") this.close();
-      throw error;
-    }
+  async start(userIdList, mediaType) {
+    await this.#attempt(async () => {
+      const { refused = [] } = await this.#engine.calls({ userIdList, mediaType });
+      for (const { userId, ...why } of refused) notifyRefused(this.#nameOf(userId), why);
+    });
+  }
+
+  /** Enter a running call; rejects with a CallError when that is refused. */
+  async join(callId) {
+    await this.#attempt(() => this.#engine.join(callId));
   }
 
   /** The signalling connection came or went. */
@@ -69,19 +76,22 @@ export class CallScreen {
     this.#render();
   }
 
-  /** Send the sound of the others to that speaker. */
-  async setSpeaker(deviceId) {
-    if (this.#remote.setSinkId) await this.#remote.setSinkId(deviceId);
-  }
-
   /** Back to where the person came from. */
   close() {
-    this.#stopAttention();
-    this.#ringer.stop();
-    this.#clearClock();
-    this.#remote.srcObject = this.#local.srcObject = null;
+    this.#attention.quiet();
+    this.#attention.stopClock();
+    this.#stage.clear();
     delete this.#screen.dataset.phase;
     if (this.shown) this.#onShown(false);
+  }
+
+  async #attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      if (this.#screen.dataset.phase === "outgoing") this.close();
+      throw error;
+    }
   }
 
   #bind() {
@@ -96,41 +106,45 @@ export class CallScreen {
     ask("camera", () => engine.setCamera(!engine.cameraOn));
     ask("open-door", () => this.#openDoor());
     byId("ended-close").addEventListener("click", () => this.close());
-    byId("call-again").addEventListener("click", () => this.#call(this.#other, this.#mediaType));
-    byId("play-remote").addEventListener("click", () => this.#play());
-    this.#remote.addEventListener("resize", () => this.#render());
-    this.#remote.addEventListener("loadeddata", () => {
-      this.#pictureSeen = true;
-      this.#render();
-    });
+    byId("call-again").addEventListener("click", () => this.#call(this.#others, this.#mediaType));
+    byId("play-remote").addEventListener("click", () => this.#stage.play());
     document.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.#screen.dataset.phase === "ended") this.close();
+      if (event.key !== "Escape" || !this.shown || document.querySelector("dialog[open]")) return;
+      if (this.#screen.dataset.phase === "ended") this.close();
+      else this.#stage.unfocus();
     });
   }
 
   #listen() {
     const engine = this.#engine;
     engine.on("onStateChange", ({ state }) => this.#follow(state));
-    engine.on("onCallBegin", () => this.#began());
+    engine.on("onCallBegin", () => this.#attention.startClock());
     engine.on("onCallEnd", (data) => this.#over(data));
     engine.on("onCallNotConnected", (data) => this.#over(data));
-    engine.on("onRemoteStream", ({ stream }) => this.#showRemote(stream));
-    engine.on("onLocalMedia", ({ stream }) => {
-      this.#local.srcObject = stream;
-      this.#render();
+    engine.on("onCallMediaTypeChanged", () => {
+      this.#mediaType = engine.state.mediaType;
+      notify(texts.nowAudio);
     });
-    engine.on("onUserReconnecting", ({ reconnecting }) => {
-      this.#reconnecting = reconnecting;
-      this.#render();
-    });
+  }
+
+  /** Among more than two, what the others do is told in passing; with one the screen itself says it. */
+  #tellOfOthers() {
+    const tell = (event, text) =>
+      this.#engine.on(event, ({ userId }) => {
+        if (this.#group && this.#engine.state.status !== CallStatus.IDLE) notify(text(this.#nameOf(userId)));
+      });
+    tell("onUserLineBusy", texts.userBusy);
+    tell("onUserReject", texts.userDeclined);
+    tell("onUserNoResponse", texts.userNoAnswer);
+    tell("onUserLeave", texts.userLeft);
   }
 
   #follow(state) {
     const phase = PHASES[state.status];
     if (phase && phase !== this.#screen.dataset.phase) this.#enter(phase, state);
+    if (phase === "connected") this.#meet(state);
     if (state.leaving) {
-      this.#ringer.stop();
-      this.#stopAttention();
+      this.#attention.quiet();
       // Hanging up takes effect here at once; before the call connected there is nothing left to show.
       if (phase !== "connected" && this.#screen.dataset.phase !== "ended") this.close();
     }
@@ -140,65 +154,67 @@ export class CallScreen {
   #enter(phase, state) {
     if (state.leaving) return;
     if (phase !== "connected") {
-      this.#other = phase === "outgoing" ? state.userIdList[0] : state.callerId;
+      const called = state.userIdList.filter((userId) => userId !== this.#engine.userId);
+      // Who was invited into a running call finds the one who invited among those who were called.
+      this.#others = phase === "outgoing" ? called : [...new Set([state.callerId, ...called])];
+      this.#group = this.#others.length > 1;
       this.#mediaType = state.mediaType;
       this.#role = state.role;
       this.#ended = null;
-      this.#reconnecting = this.#pictureSeen = false;
-      this.#beganAt = null;
-    }
+    } else if (state.role === "joiner") this.#mediaType = state.mediaType;
     this.#screen.dataset.phase = phase;
-    fillAvatar(byId("call-avatar"), this.#other, this.#nameOf(this.#other));
     this.#onShown(true);
-    this.#stopAttention();
-    this.#ringer.stop();
-    if (phase === "incoming") this.#attract();
-    if (phase === "outgoing") this.#ringer.play("outgoing");
-    this.setSpeaker(this.#devices.settings.speakerId).catch(() => {});
+    this.#attention.quiet();
+    if (phase === "incoming") this.#attention.attract(this.#nameOf(state.callerId));
+    if (phase === "outgoing" && state.role === "caller") this.#attention.play("outgoing");
+    this.#engine.setSpeaker(this.#devices.settings.speakerId).catch(() => {});
     // The screen, not a button: a key meant for what was typed before must not answer or hang up.
     this.#screen.focus({ preventScroll: true });
   }
 
-  #began() {
-    this.#beganAt = performance.now();
-    this.#clock = setInterval(() => this.#tick(), 500);
-    this.#tick();
-    navigator.wakeLock?.request("screen").then(
-      (lock) => (this.#beganAt === null ? lock.release() : (this.#wakeLock = lock)),
-      () => {},
-    );
+  /** Who is in the call, or rung into it, belongs to it from then on. */
+  #meet(state) {
+    const present = [...Object.keys(state.members), ...Object.keys(state.inviting)];
+    if (present.length > 1) this.#group = true;
+    if (state.role === "joiner" || present.some((userId) => !this.#others.includes(userId))) {
+      this.#others = [...new Set([...this.#others, ...present])];
+    }
   }
 
   #over(data) {
-    const connected = this.#beganAt !== null;
-    const seconds = data.totalTime ?? (connected ? (performance.now() - this.#beganAt) / 1000 : 0);
+    const connected = this.#attention.seconds !== null;
+    const seconds = data.totalTime ?? this.#attention.seconds ?? 0;
     const mine = data.userId === this.#engine.userId || (data.local === true && this.#engine.connectionState !== "closed");
-    const end = { reason: data.reason, role: this.#role, name: this.#nameOf(this.#other), mine };
-    const text = endText(end);
-    this.#clearClock();
-    this.#stopAttention();
-    this.#ringer.stop();
+    const name = this.#nameOf(this.#group && data.userId ? data.userId : (this.#others[0] ?? ""));
+    const text = endText({ reason: data.reason, role: this.#role, name, mine, group: this.#group });
+    this.#attention.quiet();
+    this.#attention.stopClock();
     this.#ended = { callId: data.callId, reason: data.reason, userId: data.userId, seconds: connected ? seconds : null, text };
     if (!this.shown) return;
     const cancelled = data.reason === CallEndReason.CANCELED && mine;
     const declined = this.#role === "callee" && !connected;
     if (cancelled || declined) {
       this.close();
-      if (!mine) notify(text);
+      if (!mine || ELSEWHERE.has(data.reason)) notify(text);
       return;
     }
     this.#screen.dataset.phase = "ended";
-    this.#remote.srcObject = null;
-    this.#ringer.play("ended");
+    this.#stage.clear();
+    this.#attention.play("ended");
     this.#render();
     byId("ended-close").focus({ preventScroll: true });
+  }
+
+  /** Of the members, the one whose device opens a door. */
+  #doorman() {
+    return Object.entries(this.#engine.state.members).find(([, { commands }]) => commands.includes(DOOR))?.[0];
   }
 
   async #openDoor() {
     const button = byId("open-door");
     button.disabled = true;
     try {
-      await this.#engine.command(this.#other, "openDoor");
+      await this.#engine.command(this.#doorman(), DOOR);
       notify(texts.doorOpened);
     } finally {
       button.disabled = false;
@@ -210,66 +226,81 @@ export class CallScreen {
     this.#render();
   }
 
-  #showRemote(stream) {
-    this.#remote.srcObject = stream;
-    if (stream) this.#play();
-    this.#render();
-  }
-
-  #play() {
-    this.#remote.play().then(
-      () => this.#needGesture(false),
-      (error) => this.#needGesture(error.name === "NotAllowedError"),
-    );
-  }
-
-  #needGesture(needed) {
-    byId("play-remote").hidden = !needed;
-  }
-
-  #attract() {
-    this.#ringer.play("incoming");
-    const usual = texts.appName;
-    let on = false;
-    const flip = () => {
-      on = !on;
-      document.title = on ? texts.incomingTitle(this.#nameOf(this.#other)) : usual;
-      this.#render();
-    };
-    flip();
-    this.#flash = setInterval(flip, 1000);
-  }
-
-  #stopAttention() {
-    clearInterval(this.#flash);
-    this.#flash = null;
-    document.title = texts.appName;
-  }
-
-  #clearClock() {
-    clearInterval(this.#clock);
-    this.#clock = this.#beganAt = null;
-    this.#wakeLock?.release().catch(() => {});
-    this.#wakeLock = null;
-  }
-
-  #tick() {
-    byId("call-timer").textContent = duration(Math.floor((performance.now() - this.#beganAt) / 1000));
+  /** The one other person of a call between two, undefined in any other. */
+  get #peerId() {
+    const { members } = this.#engine.state;
+    return this.#stage.layout === "solo" ? (Object.keys(members)[0] ?? this.#others[0]) : undefined;
   }
 
   #render() {
     const { phase } = this.#screen.dataset;
-    if (!phase || !this.#other) return;
-    const { state, microphoneOn, cameraOn } = this.#engine;
-    const peer = state.members[this.#other];
-    const name = this.#nameOf(this.#other);
-    const picture = phase === "connected" && Boolean(peer?.video) && this.#pictureSeen && this.#remote.videoWidth > 0;
+    if (!phase) return;
+    const { state } = this.#engine;
+    this.#stage.render();
+    const { layout } = this.#stage;
+    const peerId = this.#peerId;
+    const peer = state.members[peerId];
+    const picture = phase === "connected" && layout === "solo" && this.#stage.hasPicture(peerId);
     this.#screen.dataset.picture = String(picture);
-    byId("call-title").textContent = byId("call-name").textContent = name;
+    this.#screen.dataset.layout = phase === "connected" ? layout : "solo";
+    this.#renderPerson(phase, state, peer, picture);
+    this.#renderChip(phase, peerId, peer);
+    this.#renderControls(phase, state);
+    byId("play-remote").hidden = phase !== "connected" || !this.#stage.blocked;
+  }
+
+  #renderPerson(phase, state, peer, picture) {
+    const names = this.#others.map((userId) => this.#nameOf(userId));
+    const caller = phase === "incoming";
+    const title = caller || names.length === 1 ? (names[0] ?? "") : texts.names(names);
+    byId("call-name").textContent = title || texts.joining;
+    const present = Object.keys(state.members).map((userId) => this.#nameOf(userId));
+    byId("call-title").textContent = present.length ? texts.names(present) : title;
     byId("call-status").textContent = this.#status(phase, state, peer, picture);
-    this.#renderChip(phase, peer);
-    this.#renderHint(phase);
-    this.#local.hidden = phase === "ended" || !this.#local.srcObject;
+    fillAvatars(byId("call-avatars"), caller ? this.#others.slice(0, 1) : this.#others, this.#nameOf);
+    const also = byId("call-also");
+    also.textContent = texts.alsoCalled(names.slice(1));
+    also.hidden = !caller || names.length < 2;
+    const hint = byId("call-hint");
+    hint.textContent = texts.ringingSilent;
+    hint.hidden = !caller || this.#attention.audible;
+    byId("call-timer").hidden = phase !== "connected";
+  }
+
+  #status(phase, state, peer, picture) {
+    if (phase === "incoming") {
+      if (state.answering) return texts.answering;
+      return this.#mediaType === MediaType.VIDEO ? texts.incomingVideo : texts.incomingAudio;
+    }
+    if (phase === "outgoing") {
+      if (state.role === "joiner") return texts.joiningStatus;
+      return state.callId ? texts.ringing : texts.dialling;
+    }
+    if (phase === "ended") {
+      const { text, seconds } = this.#ended;
+      return seconds === null ? text : `${text} · ${texts.duration(duration(seconds))}`;
+    }
+    if (picture || this.#stage.layout !== "solo") return "";
+    if (peer?.privacy) return texts.peerPrivacy;
+    if (peer?.video || !this.#stage.received(this.#peerId)) return texts.connectingMedia;
+    return this.#mediaType === MediaType.VIDEO ? texts.peerCameraOff : texts.audioOnly;
+  }
+
+  #renderChip(phase, peerId, peer) {
+    const chip = byId("call-chip");
+    const connected = phase === "connected";
+    let text = "";
+    if (phase !== "ended" && this.#engine.connectionState === "reconnecting") text = texts.reconnectingSelf;
+    else if (connected && this.#stage.reconnecting(this.#engine.userId)) text = texts.reconnectingSelf;
+    else if (connected && this.#stage.reconnecting(peerId)) text = texts.reconnectingPeer;
+    else if (connected && peer?.privacy) text = texts.peerPrivacy;
+    else if (connected && peer && !peer.audio) text = texts.peerMuted;
+    if (chip.textContent !== text) chip.textContent = text;
+    chip.hidden = !text;
+  }
+
+  #renderControls(phase, state) {
+    const { microphoneOn, cameraOn } = this.#engine;
     face(byId("mute"), microphoneOn ? texts.mute : texts.unmute, microphoneOn ? "mic" : "mic-off");
     byId("mute").setAttribute("aria-pressed", String(!microphoneOn));
     face(byId("camera"), cameraOn ? texts.cameraOff : texts.cameraOn, cameraOn ? "video" : "video-off");
@@ -279,41 +310,8 @@ export class CallScreen {
     byId("answer-audio").querySelector("span").textContent = video ? texts.answerAudio : texts.answerCall;
     for (const id of ["answer-video", "answer-audio"]) byId(id).disabled = state.answering;
     byId("hangup").querySelector("span").textContent = phase === "outgoing" ? texts.cancel : texts.hangUp;
-    byId("open-door").hidden = phase !== "connected" || !peer?.commands.includes("openDoor");
-    byId("call-timer").hidden = phase !== "connected";
-    if (phase !== "connected") this.#needGesture(false);
-  }
-
-  #status(phase, state, peer, picture) {
-    if (phase === "incoming") {
-      if (state.answering) return texts.answering;
-      return this.#mediaType === MediaType.VIDEO ? texts.incomingVideo : texts.incomingAudio;
-    }
-    if (phase === "outgoing") return state.callId ? texts.ringing : texts.dialling;
-    if (phase === "ended") {
-      const { text, seconds } = this.#ended;
-      return seconds === null ? text : `${text} · ${texts.duration(duration(seconds))}`;
-    }
-    if (picture) return "";
-    if (peer?.privacy) return texts.peerPrivacy;
-    if (peer?.video || !this.#remote.srcObject) return texts.connectingMedia;
-    return this.#mediaType === MediaType.VIDEO ? texts.peerCameraOff : texts.audioOnly;
-  }
-
-  #renderChip(phase, peer) {
-    const chip = byId("call-chip");
-    let text = "";
-    if (phase !== "ended" && this.#engine.connectionState === "reconnecting") text = texts.reconnectingSelf;
-    else if (phase === "connected" && this.#reconnecting) text = texts.reconnectingPeer;
-    else if (phase === "connected" && peer?.privacy) text = texts.peerPrivacy;
-    else if (phase === "connected" && peer && !peer.audio) text = texts.peerMuted;
-    if (chip.textContent !== text) chip.textContent = text;
-    chip.hidden = !text;
-  }
-
-  #renderHint(phase) {
-    const hint = byId("call-hint");
-    hint.textContent = texts.ringingSilent;
-    hint.hidden = phase !== "incoming" || this.#ringer.audible;
+    byId("open-door").hidden = phase !== "connected" || !this.#doorman();
+    byId("people").hidden = phase !== "connected";
+    byId("call-again").hidden = this.#others.length === 0;
   }
 }

@@ -45,6 +45,16 @@ export function fillAvatar(element, userId, name) {
   element.style.setProperty("--hue", String(hueOf(userId)));
 }
 
+const STACKED = 3;
+
+/** The avatars of one or several people, the first few of them, in an element for them. */
+export function fillAvatars(element, userIds, nameOf) {
+  const shown = userIds.slice(0, STACKED);
+  while (element.children.length < shown.length) element.append(fromTemplate("avatar-template"));
+  while (element.children.length > shown.length) element.lastElementChild.remove();
+  for (const [index, userId] of shown.entries()) fillAvatar(element.children[index], userId, nameOf(userId));
+}
+
 /** Spread so that neighbouring names (kiosk-1, kiosk-2) get colours far apart: FNV-1a times the golden angle. */
 function hueOf(text) {
   let hash = 0x811c9dc5;

@@ -19,6 +19,7 @@ export class History {
   #list = byId("history-list");
   #more = byId("history-more");
 
+  /** @param call {(userIds: string[], mediaType) => void} */
   constructor(engine, contacts, call) {
     this.#engine = engine;
     this.#contacts = contacts;
@@ -50,9 +51,10 @@ export class History {
 
   #row(call) {
     const { callId, inviter, inviteList, mediaType, result, callResult, beginTime, totalTime } = call;
-    const mine = inviter === this.#engine.userId;
-    const other = mine ? (inviteList[0] ?? inviter) : inviter;
-    const name = this.#contacts.nameOf(other);
+    const own = this.#engine.userId;
+    // Who called first, then everybody else who was called.
+    const others = [...new Set([inviter, ...inviteList])].filter((userId) => userId !== own);
+    const name = texts.names(others.map((userId) => this.#contacts.nameOf(userId)));
     const row = fromTemplate("history-template");
     row.dataset.result = result;
     row.dataset.testid = `history-${callId}`;
@@ -65,7 +67,7 @@ export class History {
     const back = row.querySelector("button");
     label(back, texts.callBack(name));
     setIcon(back, mediaType === MediaType.VIDEO ? "video" : "phone");
-    back.addEventListener("click", () => this.#call(other, mediaType));
+    back.addEventListener("click", () => this.#call(others, mediaType));
     return row;
   }
 }

@@ -8,9 +8,11 @@ import { Contacts } from "./contacts.js";
 import { Devices } from "./devices.js";
 import { byId, fillAvatar, fillTexts } from "./dom.js";
 import { History } from "./history.js";
+import { JoinDialog, callFromLink } from "./joining.js";
 import { LoginForm } from "./login.js";
 import { errorText, texts } from "./messages.js";
 import { notify } from "./notices.js";
+import { People } from "./people.js";
 import { Ringer } from "./ringer.js";
 import { Settings } from "./settings.js";
 
@@ -35,7 +37,11 @@ class Phone {
   #retry = null;
   #signedInOnce = false;
 
-  constructor(deviceId) {
+  /** The call of a link that was followed, until somebody is signed in. */
+  #linkedCall;
+
+  constructor(deviceId, linkedCall) {
+    this.#linkedCall = linkedCall;
     this.devices = new Devices();
     this.engine = new CallEngine({ source: this.devices, deviceId, model: "web phone" });
     this.form = new LoginForm((given) => this.login(given));
@@ -49,7 +55,9 @@ class Phone {
       call: (...args) => this.call(...args),
       onShown: (shown) => show(shown ? "call" : this.engine.connectionState === "closed" ? "login" : "home"),
     });
-    this.settings = new Settings(this.devices, this.engine, (id) => this.callScreen.setSpeaker(id));
+    this.people = new People(this.engine, this.contacts);
+    this.settings = new Settings(this.devices, this.engine);
+    this.joinDialog = new JoinDialog((callId) => this.join(callId));
     this.#listen();
   }
 
@@ -61,6 +69,7 @@ class Phone {
       const hello = await this.engine.login({ ...given, url: account.signallingUrl() });
       account.remember(given);
       this.#signedIn(given.userId, hello.nickname);
+      this.#joinLinked();
     } catch (error) {
       show("login");
       this.form.fill(given);
@@ -73,12 +82,13 @@ class Phone {
     }
   }
 
-  async call(userId, mediaType) {
-    try {
-      await this.callScreen.start(userId, mediaType);
-    } catch (error) {
-      notify(errorText(error), "error");
-    }
+  async call(userIds, mediaType) {
+    await this.#attempt(() => this.callScreen.start(userIds, mediaType));
+  }
+
+  /** Enter a running call. */
+  async join(callId) {
+    await this.#attempt(() => this.callScreen.join(callId));
   }
 
   /** For tests and integrators: what the phone shows. */
@@ -93,6 +103,14 @@ class Phone {
       cameraOn: this.engine.cameraOn,
       ...this.callScreen.summary(),
     };
+  }
+
+  async #attempt(action) {
+    try {
+      await action();
+    } catch (error) {
+      notify(errorText(error), "error");
+    }
   }
 
   #signedIn(userId, nickname) {
@@ -121,6 +139,9 @@ class Phone {
     });
     for (const button of document.querySelectorAll("[data-opens=settings]")) {
       button.addEventListener("click", () => this.settings.open());
+    }
+    for (const button of document.querySelectorAll("[data-closes]")) {
+      button.addEventListener("click", () => button.closest("dialog").close());
     }
     for (const tab of ["contacts", "history"]) {
       byId(`tab-${tab}`).addEventListener("click", () => this.#tab(tab));
@@ -154,9 +175,19 @@ class Phone {
     this.form.fail(code === ErrorCode.INIT_FAIL ? "" : errorText({ code, message }));
   }
 
+  #joinLinked() {
+    const callId = this.#linkedCall;
+    this.#linkedCall = null;
+    if (callId) this.join(callId);
+  }
+
   #followLink() {
+    this.#linkedCall = callFromLink() ?? this.#linkedCall;
     const linked = account.fromLink();
-    if (!linked) return;
+    if (!linked) {
+      if (this.engine.connectionState === "online") this.#joinLinked();
+      return;
+    }
     this.engine.logout();
     this.login(linked, { patient: true });
   }
@@ -177,8 +208,9 @@ async function start() {
     refuseInsecure();
     return;
   }
+  const linkedCall = callFromLink();
   const known = account.fromLink() ?? account.remembered();
-  const phone = new Phone(await account.deviceId());
+  const phone = new Phone(await account.deviceId(), linkedCall);
   window.callagentPhone = { engine: phone.engine, state: () => phone.state() };
   if (known) await phone.login(known, { patient: true });
   else show("login");

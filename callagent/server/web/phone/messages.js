@@ -41,11 +41,33 @@ export const texts = {
     closed: "Signed out",
   },
   signOut: "Sign out",
+  chooseHint: "Tap a name to choose several people and call them together.",
+  choose: (name) => `Choose ${name}`,
+  chosen: (count) => (count === 1 ? "1 person chosen" : `${count} people chosen`),
+  chosenAudio: "Audio call to everybody chosen",
+  chosenVideo: "Video call to everybody chosen",
+  chosenNone: "Choose nobody",
+  audio: "Audio",
+  video: "Video",
+
+  joinCall: "Join a call",
+  joinHint: "Paste the link or the ID that somebody in the call gave you.",
+  joinField: "Link or ID of the call",
+  joinSubmit: "Join",
+  joinWrong: "That is neither the link nor the ID of a call.",
+  joining: "Joining a call",
+  joiningStatus: "Joining…",
 
   history: "History",
   historyEmpty: "Your calls will be listed here.",
   historyMore: "Show earlier calls",
   callBack: (name) => `Call ${name} again`,
+  /** "Ben", "Ben and Cleo", "Ben, Cleo and 2 more" */
+  names: (names) => {
+    if (names.length <= 1) return names[0] ?? "";
+    if (names.length <= 3) return `${names.slice(0, -1).join(", ")} and ${names.at(-1)}`;
+    return `${names.slice(0, 2).join(", ")} and ${names.length - 2} more`;
+  },
   missed: "Missed",
   incoming: "Incoming",
   outgoing: "Outgoing",
@@ -60,6 +82,7 @@ export const texts = {
 
   incomingVideo: "wants a video call",
   incomingAudio: "is calling",
+  alsoCalled: (names) => `with ${texts.names(names)}`,
   incomingTitle: (name) => `${name} is calling`,
   answering: "Connecting…",
   dialling: "Calling…",
@@ -85,7 +108,30 @@ export const texts = {
   peerPrivacy: "Privacy is on: camera and microphone are closed there",
   openDoor: "Open door",
   doorOpened: "The door was opened",
+  peerPrivacyShort: "Privacy is on",
+  connectingShort: "Connecting…",
+  weakNetwork: "Weak connection",
   audioOnly: "Audio call",
+  nowAudio: "The call goes on without pictures.",
+  you: "You",
+  enlarge: (name) => `Show ${name} large`,
+  showAll: "Show everybody alike",
+  userBusy: (name) => `${name} is busy`,
+  userDeclined: (name) => `${name} declined`,
+  userNoAnswer: (name) => `${name} did not answer`,
+  userLeft: (name) => `${name} left the call`,
+
+  people: "People",
+  peopleInCall: "In this call",
+  inviteTitle: "Invite",
+  inviteNobody: "Everybody you could invite is in this call.",
+  inviteSubmit: (count) => (count > 1 ? `Invite ${count} people` : "Invite"),
+  inviting: (names) => `Ringing ${names}…`,
+  callLink: "Link to this call",
+  copyLink: "Copy link",
+  copied: "Copied",
+  switchToAudio: "Go on without video",
+  switchToAudioHint: "Both cameras close",
   callEnded: "Call ended",
   duration: (time) => `Duration ${time}`,
   callAgain: "Call again",
@@ -110,6 +156,7 @@ const ERRORS = {
   [ErrorCode.PERMISSION_DENIED]: "You are not allowed to do that.",
   [ErrorCode.INIT_FAIL]: "You are not signed in.",
   [ErrorCode.REQUEST_REFUSED]: "That is not possible right now.",
+  [ErrorCode.SCENE_NOT_SUPPORTED]: "That is possible only in a call between two.",
   [ErrorCode.REQUEST_REPEATED]: "That is being done already.",
   [ErrorCode.CAMERA_START_FAIL]: "The camera could not be started; the others do not see you.",
   [ErrorCode.CAMERA_NOT_AUTHORIZED]:
@@ -137,7 +184,7 @@ const ERRORS = {
   [ErrorCode.CALL_NOT_ALLOWED]: "You may not call this user.",
   [ErrorCode.TOO_MANY_REQUESTS]: "That was too much at once; try again in a moment.",
   [ErrorCode.SERVICE_STOPPING]: "The service is being restarted.",
-  [ErrorCode.MEDIA_FAILED]: "No way for picture and sound between you two was found; still trying.",
+  [ErrorCode.MEDIA_FAILED]: "No way for picture and sound was found; still trying.",
   [ErrorCode.DEVICE_SPEAKER]: "This speaker cannot be used.",
 };
 
@@ -146,9 +193,13 @@ export function errorText({ code, message }) {
   return ERRORS[code] ?? `${message} (${code})`;
 }
 
-/** Why a call ended or never began, in plain words. @param call {{reason, role, name, mine}} */
-export function endText({ reason, role, name, mine }) {
+const NOBODY_CAME = new Set([CallEndReason.REJECT, CallEndReason.NO_RESPONSE, CallEndReason.LINE_BUSY]);
+
+/** Why a call ended or never began, in plain words. @param call {{reason, role, name, mine, group}} */
+export function endText({ reason, role, name, mine, group = false }) {
   const caller = role === "caller";
+  // Each one's own reason was told when it came.
+  if (group && caller && NOBODY_CAME.has(reason)) return "Nobody could take the call";
   switch (reason) {
     case CallEndReason.HANGUP:
       return mine ? "You hung up" : `${name} hung up`;

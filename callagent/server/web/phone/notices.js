@@ -2,6 +2,7 @@
 /** Short messages that come and go; screen readers read them out. */
 
 import { byId } from "./dom.js";
+import { errorText } from "./messages.js";
 
 const SHOWN_MS = 7000;
 
@@ -15,4 +16,9 @@ export function notify(text, tone = "info") {
   notice.addEventListener("click", () => notice.remove());
   list.append(notice);
   setTimeout(() => notice.remove(), SHOWN_MS);
+}
+
+/** Say why one of several is not called. @param why {{code, message}} */
+export function notifyRefused(name, why) {
+  notify(`${name}: ${errorText(why)}`, "error");
 }

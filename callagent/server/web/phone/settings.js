@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The dialog for devices and sound processing; changes apply at once, also in a running call. */
 
-import { CallError, ErrorCode } from "../sdk/index.js";
+import { CallError, ErrorCode, MediaType } from "../sdk/index.js";
 import { canChooseSpeaker } from "./devices.js";
 import { byId } from "./dom.js";
 import { errorText, texts } from "./messages.js";
@@ -11,22 +11,21 @@ const NAMES = { camera: texts.deviceCamera, microphone: texts.deviceMicrophone, 
 export class Settings {
   #devices;
   #engine;
-  #setSpeaker;
   #dialog = byId("settings");
   #error = byId("settings-error");
 
-  /** @param setSpeaker {(deviceId: string) => Promise<void>} */
-  constructor(devices, engine, setSpeaker) {
+  constructor(devices, engine) {
     this.#devices = devices;
     this.#engine = engine;
-    this.#setSpeaker = setSpeaker;
     byId("speaker-field").hidden = !canChooseSpeaker;
-    this.#bind("setting-camera", (value) => this.#reopen({ cameraId: value }));
-    this.#bind("setting-microphone", (value) => this.#reopen({ microphoneId: value }));
+    this.#bind("setting-camera", (value) => this.#reopen({ cameraId: value }, ["camera"]));
+    this.#bind("setting-microphone", (value) => this.#reopen({ microphoneId: value }, ["microphone"]));
     this.#bind("setting-speaker", (value) => this.#changeSpeaker(value));
-    this.#bind("setting-echo", (value) => this.#reopen({ echoCancellation: value }));
-    this.#bind("setting-noise", (value) => this.#reopen({ noiseSuppression: value }));
-    navigator.mediaDevices.addEventListener("devicechange", () => this.#dialog.open && this.#fill());
+    this.#bind("setting-echo", (value) => this.#reopen({ echoCancellation: value }, ["microphone"]));
+    this.#bind("setting-noise", (value) => this.#reopen({ noiseSuppression: value }, ["microphone"]));
+    devices.addEventListener("change", () => this.#dialog.open && this.#fill());
+    devices.addEventListener("reopen", ({ detail }) => engine.replaceDevices([detail.kind]).catch(() => {}));
+    byId("switch-to-audio").addEventListener("click", () => this.#switchToAudio());
   }
 
   async open() {
@@ -47,14 +46,30 @@ export class Settings {
     });
   }
 
-  async #reopen(changed) {
+  async #reopen(changed, kinds) {
+    const before = { ...this.#devices.settings };
     this.#devices.change(changed);
-    await this.#engine.replaceDevices();
+    try {
+      await this.#engine.replaceDevices(kinds);
+    } catch (error) {
+      this.#devices.change(before);
+      await this.#fill();
+      throw error;
+    }
+  }
+
+  async #switchToAudio() {
+    try {
+      await this.#engine.switchMediaType(MediaType.AUDIO);
+      this.#dialog.close();
+    } catch (error) {
+      this.#say(errorText(error));
+    }
   }
 
   async #changeSpeaker(speakerId) {
     try {
-      await this.#setSpeaker(speakerId);
+      await this.#engine.setSpeaker(speakerId);
     } catch (error) {
       throw new CallError(ErrorCode.DEVICE_SPEAKER, String(error.message));
     }
@@ -71,6 +86,9 @@ export class Settings {
       this.#options(kind, found[kind], named, settings[`${kind}Id`]);
     }
     byId("settings-permission").hidden = !unnamed;
+    const { status, mediaType, members, inviting } = this.#engine.state;
+    const two = Object.keys(members).length === 1 && Object.keys(inviting).length === 0;
+    byId("switch-to-audio").hidden = status !== "connected" || mediaType !== MediaType.VIDEO || !two;
     byId("setting-echo").checked = settings.echoCancellation;
     byId("setting-noise").checked = settings.noiseSuppression;
   }

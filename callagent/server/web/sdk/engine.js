@@ -11,15 +11,15 @@
  * service under its names (docs/protocol.md), and this engine's own:
  * `onStateChange` {state}, `onConnectionChange` {state}, `onRemoteStream` {userId, stream|null},
  * `onLocalMedia` {microphone, camera, stream|null}, `onUserReconnecting` {userId, reconnecting},
+ * `onUserVoiceVolumeChanged` {volumeMap}, `onUserNetworkQualityChanged` {networkQualityList},
  * `onPresence` {userId, nickname, status, inCall}, `onUserSigExpired` {}, `onLoggedOut` {code, message},
  * `onError` {code, message}.
  */
 
 import { RemoteCommands } from "./commands.js";
+import { Conversation } from "./conversation.js";
 import { CallStatus, MediaType } from "./enums.js";
 import { CallError, ErrorCode } from "./errors.js";
-import { LocalMedia } from "./local.js";
-import { CallMedia } from "./media.js";
 import { Signalling } from "./signalling.js";
 import { IDLE, transition } from "./state.js";
 import { later } from "./timers.js";
@@ -28,17 +28,16 @@ export const SDK_VERSION = "0.1.0";
 
 /** Long enough to outlive a lost connection: a hang-up must reach the service. */
 const HANGUP_DEADLINE_MS = 30000;
+/** "sfu": this client can have its media run through a media server. */
+const CAPABILITIES = ["sfu"];
 
 export class CallEngine extends EventTarget {
   #signalling;
-  #local;
-  #media = null;
+  #conversation;
+  #commands;
   #state = IDLE;
   #userId = null;
-  #videoCodecs;
   #cancelDeadline = () => {};
-  #announcing = Promise.resolve();
-  #commands;
 
   /**
    * @param options.source where tracks come from: {open(kind: "microphone"|"camera"): Promise<MediaStreamTrack>}
@@ -47,9 +46,10 @@ export class CallEngine extends EventTarget {
    */
   constructor({ source, deviceId = randomDeviceId(), model = "", videoCodecs = ["H264", "VP8"] }) {
     super();
-    this.#videoCodecs = videoCodecs;
-    this.#signalling = new Signalling({ deviceId, model, platform: "web", version: SDK_VERSION });
-    this.#local = new LocalMedia(source);
+    const device = { deviceId, model, platform: "web", version: SDK_VERSION, capabilities: CAPABILITIES };
+    this.#signalling = new Signalling(device);
+    const parts = { signalling: this.#signalling, source, videoCodecs, state: () => this.#state };
+    this.#conversation = new Conversation(parts);
     this.#commands = new RemoteCommands(this.#signalling);
     this.#listen();
   }
@@ -73,11 +73,11 @@ export class CallEngine extends EventTarget {
   }
 
   get microphoneOn() {
-    return this.#local.microphoneOn;
+    return this.#conversation.microphoneOn;
   }
 
   get cameraOn() {
-    return this.#local.cameraOn;
+    return this.#conversation.cameraOn;
   }
 
   /** Listen to one event. @returns {() => void} stops listening */
@@ -99,17 +99,19 @@ export class CallEngine extends EventTarget {
   }
 
   /**
-   * Call somebody. Devices are opened at once: the microphone, and the camera for a video call. One that
+   * Call one or several. Devices are opened at once: the microphone, and the camera for a video call. One that
    * cannot be opened is reported by onError; the call goes on without it.
-   * @returns {Promise<{callId, roomId, timeout}>}
+   * @returns {Promise<{callId, roomId, timeout, refused: {userId, code, message}[]}>} `refused`: who of several
+   *   cannot be called; the others are
    */
-  async calls({ userIdList, mediaType, timeout = 30, roomId, userData = "" }) {
+  async calls({ userIdList, mediaType, timeout = 30, userData = "", ...optional }) {
     this.#requireLogin();
-    this.#requireStatus(CallStatus.IDLE, "A call is running already");
+    this.#requireStatus([CallStatus.IDLE], "A call is running already");
     this.#apply({ type: "calls", userIdList, mediaType, userData });
-    const fields = { userIdList, mediaType, timeout, userData, ...(roomId === undefined ? {} : { roomId }) };
+    const { roomId, chatGroupId, offlinePushInfo } = optional;
+    const fields = { userIdList, mediaType, timeout, userData, roomId, chatGroupId, offlinePushInfo };
     try {
-      const reply = await this.#signalling.request("calls", fields, { resend: true });
+      const reply = await this.#ask("calls", fields);
       this.#apply({ type: "callsReply", ...reply });
       return reply;
     } catch (error) {
@@ -118,15 +120,47 @@ export class CallEngine extends EventTarget {
     }
   }
 
+  /** Enter a running call, the microphone open, the camera closed. */
+  async join(callId) {
+    this.#requireLogin();
+    this.#requireStatus([CallStatus.IDLE], "A call is running already");
+    this.#apply({ type: "join", callId });
+    try {
+      await this.#ask("join", { callId });
+    } catch (error) {
+      const { callId: current, status } = this.#state;
+      // A repeated one is refused although the first one, whose reply was lost, was carried out.
+      if (current === callId && status === CallStatus.CONNECTED) return;
+      if (current === callId) this.#apply({ type: "joinFailed" });
+      throw error;
+    }
+  }
+
+  /**
+   * Have others rung into this call; a call of two becomes one of many.
+   * @param invitation.timeout seconds; 0 means 30
+   * @returns {Promise<{invited: string[], refused: {userId, code, message}[]}>}
+   */
+  async inviteUser({ userIdList, timeout = 30 }) {
+    this.#requireStatus([CallStatus.CALLING, CallStatus.CONNECTED], "There is no call to invite to");
+    return this.#ask("inviteUser", { callId: this.#state.callId, userIdList, timeout });
+  }
+
+  /** Of two people, go on without pictures: both cameras close (onCallMediaTypeChanged). */
+  async switchMediaType(mediaType) {
+    this.#requireStatus([CallStatus.CONNECTED], "There is no call");
+    await this.#ask("switchMediaType", { callId: this.#state.callId, mediaType });
+  }
+
   /** Answer. @param options.video whether to open the camera; default: as the call is */
   async accept({ video = this.#state.mediaType === MediaType.VIDEO } = {}) {
     this.#requireLogin();
-    this.#requireStatus(CallStatus.RINGING, "Nobody is calling");
+    this.#requireStatus([CallStatus.RINGING], "Nobody is calling");
     if (this.#state.answering) throw new CallError(ErrorCode.REQUEST_REPEATED, "Answering already");
     const { callId } = this.#state;
     this.#apply({ type: "accept", video });
     try {
-      await this.#signalling.request("accept", { callId }, { resend: true });
+      await this.#ask("accept", { callId });
     } catch (error) {
       const { callId: current, status } = this.#state;
       // A repeated accept is refused although the first one, whose reply was lost, connected the call.
@@ -137,7 +171,7 @@ export class CallEngine extends EventTarget {
   }
 
   async reject() {
-    this.#requireStatus(CallStatus.RINGING, "Nobody is calling");
+    this.#requireStatus([CallStatus.RINGING], "Nobody is calling");
     this.#apply({ type: "leave" });
   }
 
@@ -152,13 +186,13 @@ export class CallEngine extends EventTarget {
   /** Rejects with a CallError when the microphone cannot be opened. */
   async setMicrophone(on) {
     this.#requireCall();
-    await this.#local.setMicrophone(on);
+    await this.#conversation.setMicrophone(on);
   }
 
   /** Rejects with a CallError when the camera cannot be opened. */
   async setCamera(on) {
     this.#requireCall();
-    await this.#local.setCamera(on);
+    await this.#conversation.setCamera(on);
   }
 
   /**
@@ -171,30 +205,58 @@ export class CallEngine extends EventTarget {
     return this.#commands.ask(this.#state.callId, member.sessionId, command);
   }
 
-  /** The media source's choice of devices or settings changed: open what is in use anew. */
-  async replaceDevices() {
-    await this.#local.reopen();
+  /**
+   * The media source's choice of devices or settings changed: open what is in use anew, without a gap.
+   * @param kinds "camera", "microphone" or both
+   */
+  async replaceDevices(kinds = ["microphone", "camera"]) {
+    await this.#conversation.reopen(kinds);
+  }
+
+  /** Send the sound of the others to that speaker, now and from now on; "" is the system's default. */
+  async setSpeaker(speakerId) {
+    await this.#conversation.setSpeaker(speakerId);
+  }
+
+  /**
+   * Play a member's picture and sound in `view`, a <video> or anything with `srcObject`, until the call ends.
+   * @param layer "h", large; "l", small, where a media server offers both
+   */
+  startRemoteView(userId, view, layer = "h") {
+    this.#requireCall();
+    this.#conversation.startView(userId, view);
+    this.#conversation.setLayer(userId, layer);
+  }
+
+  /** The member's picture is not wanted for now, which saves its way here; its sound goes on. */
+  stopRemoteView(userId) {
+    this.#conversation.setLayer(userId, "off");
+  }
+
+  /** "h", "l" or "off": what size of a member's picture to receive. */
+  setRemoteLayer(userId, layer) {
+    this.#conversation.setLayer(userId, layer);
   }
 
   /** Who is there. With `subscribe`, onPresence tells every change after. */
   async getUsers({ userIds, subscribe = false } = {}) {
     const fields = { subscribe, ...(userIds ? { userIds } : {}) };
-    return (await this.#signalling.request("getUsers", fields, { resend: true })).users;
+    return (await this.#ask("getUsers", fields)).users;
   }
 
   /** This user's own calls, newest first. @param options.before Unix seconds */
   async getHistory({ limit = 50, before } = {}) {
     const fields = { limit, ...(before ? { before } : {}) };
-    return (await this.#signalling.request("getHistory", fields, { resend: true })).calls;
+    return (await this.#ask("getHistory", fields)).calls;
   }
 
   async setSelfInfo(info) {
-    return this.#signalling.request("setSelfInfo", info, { resend: true });
+    return this.#ask("setSelfInfo", info);
   }
 
-  /** The browser's statistics of the media with that user; null without a connection. */
+  /** The browser's statistics of the media with that user, of one's own to the media server; null without. */
   async getStats(userId) {
-    return (await this.#media?.connection(userId)?.getStats()) ?? null;
+    return (await this.#conversation.connection(userId)?.getStats()) ?? null;
   }
 
   /** Ask whether the connection is alive, for instance when a page becomes visible again. */
@@ -208,21 +270,10 @@ export class CallEngine extends EventTarget {
     listen(this.#signalling, "connection", ({ state }) => this.#emit("onConnectionChange", { state }));
     listen(this.#signalling, "session", this.#onSession);
     listen(this.#signalling, "event", this.#onEvent);
-    listen(this.#signalling, "caughtUp", () => this.#media?.serviceIsBack());
-    listen(this.#signalling, "media", ({ sender, media }) => {
-      if (media.callId === this.#state.callId) this.#media?.receive(sender, media);
-    });
     listen(this.#signalling, "presence", (data) => this.#emit("onPresence", data));
     listen(this.#signalling, "ended", this.#onEnded);
-    listen(this.#local, "track", ({ kind, track }) => {
-      this.#media?.replaceTrack(kind, track);
-      this.#reportLocal();
-    });
-    listen(this.#local, "availability", (available) => {
-      this.#announce(available);
-      this.#reportLocal();
-    });
-    listen(this.#local, "failure", ({ error }) => this.#error(error));
+    listen(this.#conversation, "event", ({ name, data }) => this.#emit(name, data));
+    listen(this.#conversation, "failure", ({ error }) => this.#error(error));
   }
 
   #onSession({ hello, resumed }) {
@@ -238,10 +289,6 @@ export class CallEngine extends EventTarget {
   #onEvent({ name, data }) {
     if (name === "onKickedOffline") this.#emit(name, data);
     else this.#apply({ type: "event", name, data });
-    if (name === "onUserJoin" || name === "onUserAudioAvailable" || name === "onUserVideoAvailable") {
-      const member = this.#state.members[data.userId];
-      if (member) this.#media?.setAvailability(data.userId, member);
-    }
   }
 
   #onEnded({ error }) {
@@ -258,6 +305,7 @@ export class CallEngine extends EventTarget {
     this.#state = state;
     for (const action of actions) this.#perform(action);
     if (this.#state !== before) {
+      this.#conversation.follow(before.members, this.#state.members);
       this.#signalling.setInCall(this.#state.status !== CallStatus.IDLE);
       this.#emit("onStateChange", { state: this.#state });
     }
@@ -266,93 +314,30 @@ export class CallEngine extends EventTarget {
   #perform(action) {
     switch (action.type) {
       case "openMedia":
-        return this.#openMedia(action.video);
+        return this.#conversation.open({ userId: this.#userId, sessionId: this.sessionId }, action.video);
       case "closeMedia":
-        return this.#closeMedia();
+        return this.#conversation.close();
       case "hangup":
         return this.#sendHangup(action.callId);
       case "deadline":
         return this.#setDeadline(action.afterMs);
       case "plan":
-        return this.#media?.plan(action.data);
+        return this.#conversation.plan(action.data);
+      case "userLeft":
+        return this.#conversation.userLeft(action.userId);
+      case "closeCamera":
+        // It cannot fail: nothing is opened.
+        return void this.#conversation.setCamera(false);
       case "emit":
-        if (action.name === "onCallBegin") this.#announceAtBegin();
+        if (action.name === "onCallBegin") this.#conversation.begin();
         return this.#emit(action.name, action.data);
     }
-  }
-
-  #openMedia(video) {
-    this.#closeMedia();
-    const media = new CallMedia({
-      self: { userId: this.#userId, sessionId: this.sessionId },
-      local: this.#local,
-      videoCodecs: this.#videoCodecs,
-      send: (to, message) => this.#sendMedia(to, message),
-    });
-    this.#media = media;
-    const listen = (name, handler) => media.addEventListener(name, ({ detail }) => handler(detail));
-    listen("stream", (detail) => this.#emit("onRemoteStream", detail));
-    listen("reconnecting", (detail) => this.#emit("onUserReconnecting", detail));
-    listen("trouble", () => this.#error(new CallError(ErrorCode.MEDIA_FAILED)));
-    listen("renegotiate", ({ epoch, reason }) => this.#renegotiate(media, epoch, reason));
-    // Failures are reported by the "failure" event; the call goes on without the device.
-    this.#local.setMicrophone(true).catch(() => {});
-    if (video) this.#local.setCamera(true).catch(() => {});
-  }
-
-  #closeMedia() {
-    this.#media?.close();
-    this.#media = null;
-    this.#local.reset();
-  }
-
-  #sendMedia(to, message) {
-    const media = { callId: this.#state.callId, ...message };
-    // A peer that is gone needs no media; one whose media stays away gets a new epoch.
-    this.#signalling.request("media", { to, media }, { resend: true }).catch(() => {});
-  }
-
-  #renegotiate(media, epoch, reason) {
-    const { callId } = this.#state;
-    this.#signalling
-      .request("renegotiate", { callId, epoch, reason }, { resend: true })
-      .catch(() => media.renegotiateFailed(epoch));
   }
 
   #sendHangup(callId) {
     const options = { resend: true, deadlineMs: HANGUP_DEADLINE_MS };
     // Whatever the service answers, the call is over here; its end event tells how.
     this.#signalling.request("hangup", { callId }, options).catch(() => {});
-  }
-
-  /** One announcement at a time, the newest last: the service refuses to do the same thing twice at once. */
-  #announce(available) {
-    const { callId } = this.#state;
-    this.#announcing = this.#announcing
-      .then(() => this.#setTracks(callId, available))
-      .catch((error) => this.#state.callId === callId && this.#error(error));
-  }
-
-  async #setTracks(callId, { audio, video }) {
-    const { callId: current, status, leaving } = this.#state;
-    if (current !== callId || status !== CallStatus.CONNECTED || leaving) return;
-    await this.#signalling.request("setTracks", { callId, audio, video }, { resend: true });
-  }
-
-  /** The service takes a member for sending what the call is for; say so only where that is wrong. */
-  #announceAtBegin() {
-    const available = { audio: this.microphoneOn, video: this.cameraOn };
-    const assumed = { audio: true, video: this.#state.mediaType === MediaType.VIDEO };
-    if (available.audio !== assumed.audio || available.video !== assumed.video) this.#announce(available);
-  }
-
-  #reportLocal() {
-    const track = this.#local.track("camera");
-    this.#emit("onLocalMedia", {
-      microphone: this.microphoneOn,
-      camera: this.cameraOn,
-      stream: track ? new MediaStream([track]) : null,
-    });
   }
 
   #setDeadline(afterMs) {
@@ -362,18 +347,23 @@ export class CallEngine extends EventTarget {
     this.#cancelDeadline = later(afterMs, () => this.#apply({ type: "expired", callId }));
   }
 
+  /** A request that is asked again after a resume. Fields without a value are left out. */
+  #ask(type, fields) {
+    return this.#signalling.request(type, fields, { resend: true });
+  }
+
   #requireLogin() {
     if (this.#signalling.state === "closed") throw new CallError(ErrorCode.INIT_FAIL, "Log in first");
   }
 
-  #requireStatus(status, message) {
-    if (this.#state.status !== status || this.#state.leaving) {
+  #requireStatus(allowed, message) {
+    if (!allowed.includes(this.#state.status) || this.#state.leaving) {
       throw new CallError(ErrorCode.REQUEST_REFUSED, message);
     }
   }
 
   #requireCall() {
-    if (!this.#media) throw new CallError(ErrorCode.REQUEST_REFUSED, "There is no call");
+    if (!this.#conversation.running) throw new CallError(ErrorCode.REQUEST_REFUSED, "There is no call");
   }
 
   #error(error) {

@@ -47,6 +47,55 @@ export interface MediaSource {
   open(kind: TrackKind): Promise<MediaStreamTrack>;
 }
 
+export interface DeviceSettings {
+  /** Ids of `list()`; "" is the system's choice. */
+  cameraId: string;
+  microphoneId: string;
+  speakerId: string;
+  echoCancellation: boolean;
+  noiseSuppression: boolean;
+}
+
+export interface DeviceInfo {
+  id: string;
+  /** Empty before the page had a permission. */
+  name: string;
+}
+export type DeviceLists = Record<TrackKind | "speaker", DeviceInfo[]>;
+
+/**
+ * The devices of this browser as a media source. Dispatches `change` (detail: DeviceLists) when something was plugged
+ * in or pulled out, and `reopen` (detail: {kind}) when the chosen device came back: pass it to `replaceDevices`.
+ */
+export declare class BrowserDevices extends EventTarget implements MediaSource {
+  constructor(settings?: Partial<DeviceSettings>);
+  settings: DeviceSettings;
+  /** What is open changes with `replaceDevices` and `setSpeaker` of the engine. */
+  change(settings: Partial<DeviceSettings>): void;
+  list(): Promise<DeviceLists>;
+  open(kind: TrackKind): Promise<MediaStreamTrack>;
+}
+
+/** Size of a picture, where a media server offers both: h for a large view, l (about 320x180) for a tile. */
+export type Layer = "h" | "l";
+
+/** A <video>, or anything that plays a stream. */
+export interface RemoteView {
+  srcObject: MediaProvider | null;
+  setSinkId?(speakerId: string): Promise<void>;
+}
+
+export declare const NetworkQuality: {
+  readonly UNKNOWN: 0;
+  readonly EXCELLENT: 1;
+  readonly GOOD: 2;
+  readonly POOR: 3;
+  readonly BAD: 4;
+  readonly VERY_BAD: 5;
+  readonly DOWN: 6;
+};
+export type NetworkQualityValue = (typeof NetworkQuality)[keyof typeof NetworkQuality];
+
 export interface EngineOptions {
   source: MediaSource;
   /** Stable for this program on this machine; two programs must not share one. */
@@ -73,17 +122,28 @@ export interface Member {
   commands: readonly string[];
 }
 
+/** One of several who is not rung, and why. */
+export interface RefusedUser {
+  userId: string;
+  code: number;
+  message: string;
+}
+
 export interface CallState {
   status: CallStatusValue;
   callId: string | null;
-  role: "caller" | "callee" | null;
+  role: "caller" | "callee" | "joiner" | null;
   mediaType: MediaTypeValue;
   callerId: string | null;
   callerName: string;
   userIdList: readonly string[];
   userData: string;
   members: Readonly<Record<string, Member>>;
+  /** Who is being rung into this call, as far as this side was told, by user id. */
+  inviting: Readonly<Record<string, true>>;
   epoch: number;
+  /** Where the media runs: between the two, through the media server, or each with each. */
+  placement: "p2p" | "sfu" | "mesh" | null;
   answering: boolean;
   leaving: boolean;
 }
@@ -140,6 +200,8 @@ export interface EngineEvents {
   onUserReject: OfUser;
   onUserNoResponse: OfUser;
   onUserLineBusy: OfUser;
+  /** Somebody is being rung by an invitation. */
+  onUserInviting: OfUser & { inviterId: string };
   onUserJoin: OfUser & {
     sessionId: string;
     audioAvailable: boolean;
@@ -152,16 +214,25 @@ export interface EngineEvents {
   onUserVideoAvailable: OfUser & { isVideoAvailable: boolean };
   onUserPrivacy: OfUser & { isPrivacyOn: boolean };
   onUserCommands: OfUser & { commands: string[] };
-  onMediaPlan: OfCall & { epoch: number };
+  onMediaPlan: OfCall & { epoch: number; placement: "p2p" | "sfu" | "mesh" };
+  onCallMediaTypeChanged: OfUser & { oldMediaType: MediaTypeValue; newMediaType: MediaTypeValue };
   onMissedCall: OfCall & { callerId: string; mediaType: MediaTypeValue; reason: CallEndReasonValue };
   onKickedOffline: { message: string };
   onUserSigExpired: Record<string, never>;
   onLoggedOut: { code: number; message: string };
   onStateChange: { state: CallState };
   onConnectionChange: { state: ConnectionState };
+  /** One stream for as long as the user is in the call; its tracks are exchanged when the way changes. */
   onRemoteStream: { userId: string; stream: MediaStream | null };
   onLocalMedia: { microphone: boolean; camera: boolean; stream: MediaStream | null };
+  /** Of the own user: its way to the media server. */
   onUserReconnecting: { userId: string; reconnecting: boolean };
+  /** 0 to 100 by user id, twice a second; the own user's is what the microphone hears. */
+  onUserVoiceVolumeChanged: OfCall & { volumeMap: Record<string, number> };
+  /** Of oneself what is sent, of the others what comes from them; when it changes. */
+  onUserNetworkQualityChanged: OfCall & {
+    networkQualityList: { userId: string; quality: NetworkQualityValue }[];
+  };
   onPresence: Pick<UserInfo, "userId" | "nickname" | "status" | "inCall">;
   onError: { code: number; message: string };
 }
@@ -186,7 +257,18 @@ export declare class CallEngine extends EventTarget {
     timeout?: number;
     roomId?: number | string;
     userData?: string;
-  }): Promise<{ callId: string; roomId: number | string; timeout: number }>;
+    chatGroupId?: string;
+    offlinePushInfo?: Record<string, unknown>;
+  }): Promise<{ callId: string; roomId: number | string; timeout: number; refused: RefusedUser[] }>;
+  /** Enter a running call; the camera is closed at first. */
+  join(callId: string): Promise<void>;
+  /** Have others rung into this call. */
+  inviteUser(invitation: {
+    userIdList: string[];
+    timeout?: number;
+  }): Promise<{ invited: string[]; refused: RefusedUser[] }>;
+  /** Of two people: go on without pictures. With more -1205. */
+  switchMediaType(mediaType: 1 | 2): Promise<void>;
   accept(options?: { video?: boolean }): Promise<void>;
   reject(): Promise<void>;
   hangup(): Promise<void>;
@@ -194,7 +276,14 @@ export declare class CallEngine extends EventTarget {
   setCamera(on: boolean): Promise<void>;
   /** Resolves when the member's device has done it. */
   command(userId: string, command: string): Promise<void>;
-  replaceDevices(): Promise<void>;
+  replaceDevices(kinds?: TrackKind[]): Promise<void>;
+  /** Where the sound of all views of `startRemoteView` goes; "" is the system's default. */
+  setSpeaker(speakerId: string): Promise<void>;
+  /** Play a member in `view` until the call ends. */
+  startRemoteView(userId: string, view: RemoteView, layer?: Layer): void;
+  /** The picture is not wanted for now; the sound goes on. */
+  stopRemoteView(userId: string): void;
+  setRemoteLayer(userId: string, layer: Layer | "off"): void;
   getUsers(query?: { userIds?: string[]; subscribe?: boolean }): Promise<UserInfo[]>;
   getHistory(query?: { limit?: number; before?: number }): Promise<HistoryEntry[]>;
   setSelfInfo(info: { nickname?: string; avatar?: string }): Promise<unknown>;

@@ -10,6 +10,8 @@
 
 import { deviceError } from "./errors.js";
 
+const KINDS = ["microphone", "camera"];
+
 export class LocalMedia extends EventTarget {
   #source;
   #slots = {
@@ -42,7 +44,7 @@ export class LocalMedia extends EventTarget {
 
   /** Both off, devices closed: every call starts from here. */
   reset() {
-    for (const kind of ["microphone", "camera"]) {
+    for (const kind of KINDS) {
       this.#slots[kind].wanted = false;
       this.#release(kind);
     }
@@ -68,13 +70,31 @@ export class LocalMedia extends EventTarget {
     if (on && !slot.track && slot.opening === 0) await this.#open("camera");
   }
 
-  /** Close and open again whatever is in use: the media source's choice of device has changed. */
-  async reopen() {
-    const inUse = ["microphone", "camera"].filter((kind) => this.#slots[kind].track);
-    for (const kind of inUse) {
-      this.#release(kind);
-      await this.#open(kind);
+  /**
+   * Open anew what is in use: the media source's choice of device has changed. What was in use goes on until the
+   * other one is there, and beyond when that cannot be opened; then this rejects with a CallError.
+   */
+  async reopen(kinds = KINDS) {
+    for (const kind of kinds) if (this.#slots[kind].track) await this.#swap(kind);
+  }
+
+  async #swap(kind) {
+    const slot = this.#slots[kind];
+    const turn = (slot.opening = ++this.#turn);
+    const old = slot.track;
+    let track;
+    try {
+      track = await this.#source.open(kind);
+    } catch (thrown) {
+      if (slot.opening === turn) slot.opening = 0;
+      throw deviceError(thrown, kind);
     }
+    if (slot.opening !== turn) {
+      track.stop();
+      return;
+    }
+    this.#take(kind, track);
+    old.stop();
   }
 
   async #open(kind) {
@@ -96,12 +116,17 @@ export class LocalMedia extends EventTarget {
       track.stop();
       return;
     }
+    this.#take(kind, track);
+    this.#announce();
+  }
+
+  #take(kind, track) {
+    const slot = this.#slots[kind];
     slot.opening = 0;
     slot.track = track;
     track.enabled = slot.wanted;
     track.addEventListener("ended", () => this.#ended(kind, track));
     this.#tell("track", { kind, track });
-    this.#announce();
   }
 
   /** The device was unplugged or taken away: try what the source has now. */

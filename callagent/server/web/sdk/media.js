@@ -1,41 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 /**
- * The media of one call: for each peer session a connection per epoch, watched and remade.
+ * The media of one call: the links of its media plan, watched and made anew (docs/protocol.md, Media).
  *
- * A media plan with a new epoch makes new connections; the older one of a peer keeps its picture until
- * the new one carries media, then it is closed. A connection that does not come up, fails, or falls silent
- * while the peer says it sends makes this side ask for the next epoch.
+ * A plan of a new epoch makes new links; the older ones keep their pictures until the new ones deliver, at most
+ * five seconds. A plan of the present epoch adds and drops links. A link that does not come up, fails, or falls
+ * silent while its user says to send is replaced: between sessions by the next epoch, to the media server by
+ * another attempt first.
  *
  * Dispatches (CustomEvent): `stream` {userId, stream|null}; `reconnecting` {userId, reconnecting};
- * `renegotiate` {epoch, reason}; `trouble` {attempts} after several epochs in a row without media.
+ * `renegotiate` {epoch, reason}; `view` {userId, layer}; `levels` {volumes, qualities}, see meters.js;
+ * `trouble` {attempts} after several links in a row without media.
  */
 
-import { PeerConnection } from "./peer.js";
+import { Health, Recovery } from "./health.js";
+import { Link } from "./link.js";
+import { Meters } from "./meters.js";
+import { changes } from "./plan.js";
+import { Remotes } from "./remotes.js";
 import { later } from "./timers.js";
 
 const WATCH_MS = 500;
-const CONNECT_DEADLINE_MS = 10000;
-const FIRST_MEDIA_DEADLINE_MS = 5000;
-const DISCONNECTED_MS = 2000;
-const SILENT_MS = 2000;
-const SILENT_RENEGOTIATE_MS = 4000;
-/** Deadlines double with each epoch that brought nothing, up to this factor. */
-const PATIENCE_LIMIT = 4;
+/** While a link waits to take over, or to be closed: a picture that is there should be seen. */
+const HASTE_MS = 100;
 const TROUBLE_AFTER = 3;
-/** A peer may be ahead of our own plan by a few messages, never by many. */
+/** The other end may be ahead of our own plan by a few messages, never by many. */
 const EARLY_LIMIT = 64;
 
 export class CallMedia extends EventTarget {
   #options;
   #epoch = 0;
-  #links = [];
-  #shown = new Map();
-  #availability = new Map();
+  #placement = null;
+  #ice = {};
+  /** {link, health, retiredAt}: in use, or (not null) replaced and not yet closed. */
+  #entries = [];
+  #remotes = new Remotes((type, detail) => this.#tell(type, detail));
+  #meters = new Meters();
+  #recovery = new Recovery();
+  /** Links in a row that brought nothing, by user. */
+  #barren = new Map();
+  /** Messages that came before the plan that explains them. */
   #early = [];
-  #barren = 0;
+  /** The epoch whose successor was asked for. */
   #asked = 0;
-  #reconnecting = new Set();
-  #cancelWatch = () => {};
+  #judgedAt = 0;
+  #looking = false;
+  #lookAgain = false;
+  #cancelLook = () => {};
   #closed = false;
 
   /**
@@ -47,38 +57,47 @@ export class CallMedia extends EventTarget {
   constructor(options) {
     super();
     this.#options = options;
-    this.#scheduleWatch();
+    this.#scheduleLook();
   }
 
   get epoch() {
     return this.#epoch;
   }
 
-  /** The connection to that user whose picture is shown, or the newest one. */
+  /** The link that shows that user, or the newest one to it; of oneself the one to the media server. */
   connection(userId) {
-    return this.#shown.get(userId) ?? this.#links.findLast((link) => link.pc.peer.userId === userId)?.pc;
+    const newest = this.#entries.findLast(({ link }) => link.peer.userId === userId)?.link;
+    return this.#remotes.get(userId)?.link ?? newest;
   }
 
-  /** Make the connections of a new epoch. @param plan {{epoch, peers, iceServers}} */
-  plan({ epoch, peers, iceServers }) {
-    if (this.#closed || epoch <= this.#epoch) return;
+  /** @param plan {{epoch, placement, peers, iceServers, iceTransportPolicy}} */
+  plan({ epoch, placement = "p2p", peers, iceServers = [], iceTransportPolicy = "all" }) {
+    const links = this.#current().map(({ link }) => link);
+    const todo = this.#closed ? null : changes(this.#epoch, links, { epoch, placement, peers });
+    if (!todo) return;
+    if (epoch > this.#epoch) {
+      this.#recovery.forget();
+      this.#remotes.setReconnecting(this.#options.self.userId, false);
+    }
     this.#epoch = epoch;
-    this.#barren += 1;
-    const present = new Set(peers.map((peer) => peer.sessionId));
-    this.#close((link) => !present.has(link.pc.peer.sessionId) || this.#shown.get(link.pc.peer.userId) !== link.pc);
-    for (const peer of peers) this.#links.push(this.#link(peer, iceServers ?? []));
+    this.#placement = placement;
+    this.#ice = { iceServers, iceTransportPolicy };
+    this.#close(({ link }) => todo.close.includes(link));
+    const now = performance.now();
+    for (const entry of this.#entries) if (todo.retire.includes(entry.link)) entry.retiredAt = now;
+    for (const peer of todo.add) this.#add(peer, "");
     for (const { sender, media } of this.#early.splice(0)) this.receive(sender, media);
+    this.#look();
   }
 
-  /** A media message from a peer session. */
+  /** A media message from a peer session or from a link of the media server. */
   receive(sender, media) {
     if (this.#closed || media.epoch < this.#epoch) return;
-    if (media.epoch > this.#epoch) {
-      if (this.#early.length < EARLY_LIMIT) this.#early.push({ sender, media });
-      return;
-    }
-    const link = this.#links.find(({ pc }) => pc.peer.sessionId === sender && pc.epoch === media.epoch);
-    link?.pc.handle(media);
+    const here = this.#current().filter(({ link }) => link.epoch === media.epoch && link.peer.sessionId === sender);
+    if (here.length === 0) {
+      if (this.#early.length >= EARLY_LIMIT) this.#early.shift();
+      this.#early.push({ sender, media });
+    } else here.find(({ link }) => link.attempt === (media.attempt ?? ""))?.link.handle(media);
   }
 
   /**
@@ -86,124 +105,41 @@ export class CallMedia extends EventTarget {
    * each would wait for the other's.
    */
   serviceIsBack() {
-    for (const link of this.#links) {
-      const waits = link.pc.epoch === this.#epoch && link.pc.connectionState !== "connected";
-      if (waits) this.#renegotiate(link, "the service was away while it was negotiated");
+    for (const entry of this.#current()) {
+      const waits = entry.link.connectionState !== "connected";
+      if (waits) this.#failed(entry, "the service was away while it was negotiated");
     }
   }
 
   /** Send another track, or nothing, to everybody. */
-  replaceTrack(kind, track) {
-    for (const { pc } of this.#links) pc.replaceTrack(kind, track);
+  replaceTrack(source, track) {
+    for (const { link } of this.#entries) link.replaceTrack(source, track);
   }
 
-  /** What a peer says it sends: silence of one who sends nothing is no failure. */
+  /** What a user says it sends: silence of one who sends nothing is no failure. */
   setAvailability(userId, { audio, video }) {
-    this.#availability.set(userId, audio || video);
-    for (const link of this.#links) link.progressAt = performance.now();
+    this.#remotes.of(userId).sends = { audio, video };
+    this.#expectAnew(userId);
+    this.#look();
   }
 
-  close() {
-    this.#closed = true;
-    this.#cancelWatch();
-    this.#close(() => true);
-    this.#shown.clear();
-  }
-
-  #link(peer, iceServers) {
-    const { self, local, videoCodecs, send } = this.#options;
-    const epoch = this.#epoch;
-    const pc = new PeerConnection({
-      peer,
-      epoch,
-      iceServers,
-      videoCodecs,
-      offers: self.sessionId < peer.sessionId,
-      owner: self.userId,
-      track: (kind) => local.track(kind),
-      send: (message) => send(peer.sessionId, { ...message, epoch }),
-    });
-    const now = performance.now();
-    const link = { pc, madeAt: now, connectedAt: null, disconnectedAt: null, packets: 0, progressAt: now };
-    pc.addEventListener("state", () => this.#onState(link));
-    pc.addEventListener("media", () => this.#show(link));
-    pc.addEventListener("error", ({ detail }) => this.#renegotiate(link, String(detail.error)));
-    return link;
-  }
-
-  #onState(link) {
-    const now = performance.now();
-    const state = link.pc.connectionState;
-    link.disconnectedAt = state === "disconnected" ? (link.disconnectedAt ?? now) : null;
-    if (state === "connected" && link.connectedAt === null) {
-      link.connectedAt = link.progressAt = now;
-      if (!this.#shown.has(link.pc.peer.userId) || !this.#availability.get(link.pc.peer.userId)) this.#show(link);
+  /** Which layer of that user's picture is wanted: "h", "l" or "off". */
+  setLayer(userId, layer) {
+    const remote = this.#remotes.of(userId);
+    if (remote.layer === layer) return;
+    remote.layer = layer;
+    remote.adopt();
+    this.#expectAnew(userId);
+    if (this.#current().some(({ link }) => link.flow === "receive" && link.peer.userId === userId)) {
+      this.#remotes.askForLayer(userId);
     }
-    if (state === "failed") this.#renegotiate(link, "connection failed");
   }
 
-  /** Let this connection's picture take over from its predecessor's. */
-  #show(link) {
-    const { userId, sessionId } = link.pc.peer;
-    const before = this.#shown.get(userId);
-    if (this.#closed || before === link.pc || (before && before.epoch > link.pc.epoch)) return;
-    this.#shown.set(userId, link.pc);
-    this.#tell("stream", { userId, stream: link.pc.stream });
-    this.#close(({ pc }) => pc.peer.sessionId === sessionId && pc.epoch < link.pc.epoch);
-  }
-
-  #close(doomed) {
-    this.#links = this.#links.filter((link) => {
-      if (!doomed(link)) return true;
-      link.pc.close();
-      if (this.#shown.get(link.pc.peer.userId) === link.pc) {
-        this.#shown.delete(link.pc.peer.userId);
-        if (!this.#closed) this.#tell("stream", { userId: link.pc.peer.userId, stream: null });
-      }
-      return false;
-    });
-  }
-
-  #scheduleWatch() {
-    this.#cancelWatch = later(WATCH_MS, async () => {
-      await Promise.all(this.#links.map((link) => this.#watch(link)));
-      if (!this.#closed) this.#scheduleWatch();
-    });
-  }
-
-  async #watch(link) {
-    const { userId } = link.pc.peer;
-    const packets = await link.pc.packetsReceived().catch(() => link.packets);
-    if (this.#closed || !this.#links.includes(link)) return;
-    const now = performance.now();
-    if (packets > link.packets) {
-      link.packets = packets;
-      link.progressAt = now;
-      if (link.pc.epoch === this.#epoch) this.#barren = 0;
-    }
-    const expected = this.#availability.get(userId) ?? false;
-    const silent = expected && link.connectedAt !== null ? now - link.progressAt : 0;
-    const away = link.disconnectedAt === null ? 0 : now - link.disconnectedAt;
-    if (this.#shown.get(userId) === link.pc) this.#setReconnecting(userId, silent >= SILENT_MS || away > 0);
-    if (link.pc.epoch === this.#epoch) this.#judge(link, now, silent, away);
-  }
-
-  #judge(link, now, silent, away) {
-    const patience = Math.min(PATIENCE_LIMIT, 2 ** Math.max(0, this.#barren - 1));
-    const silenceLimit = link.packets > 0 ? SILENT_RENEGOTIATE_MS : FIRST_MEDIA_DEADLINE_MS;
-    if (link.pc.connectionState === "failed") this.#renegotiate(link, "connection failed");
-    else if (link.connectedAt === null && now - link.madeAt > CONNECT_DEADLINE_MS * patience) {
-      this.#renegotiate(link, "no connection in time");
-    } else if (away >= DISCONNECTED_MS) this.#renegotiate(link, "disconnected");
-    else if (silent >= silenceLimit * patience) this.#renegotiate(link, "no media");
-  }
-
-  #renegotiate(link, reason) {
-    if (this.#closed || link.pc.epoch !== this.#epoch || this.#asked === this.#epoch) return;
-    this.#asked = this.#epoch;
-    this.#setReconnecting(link.pc.peer.userId, true);
-    if (this.#barren >= TROUBLE_AFTER) this.#tell("trouble", { attempts: this.#barren });
-    this.#tell("renegotiate", { epoch: this.#epoch, reason });
+  /** The user is no longer in the call. */
+  userLeft(userId) {
+    this.#close(({ link }) => link.peer.userId === userId);
+    this.#remotes.forget(userId);
+    this.#barren.delete(userId);
   }
 
   /** The request for a new epoch did not get through: it may be asked again. */
@@ -211,14 +147,145 @@ export class CallMedia extends EventTarget {
     if (this.#asked === epoch) this.#asked = 0;
   }
 
-  #setReconnecting(userId, reconnecting) {
-    if (this.#reconnecting.has(userId) === reconnecting) return;
-    if (reconnecting) this.#reconnecting.add(userId);
-    else this.#reconnecting.delete(userId);
-    this.#tell("reconnecting", { userId, reconnecting });
+  close() {
+    this.#closed = true;
+    this.#cancelLook();
+    this.#close(() => true);
+  }
+
+  #current() {
+    return this.#entries.filter(({ retiredAt }) => retiredAt === null);
+  }
+
+  #add(peer, attempt) {
+    const { self, local, videoCodecs, send } = this.#options;
+    const { userId, sessionId, flow } = peer;
+    const link = new Link({
+      peer,
+      epoch: this.#epoch,
+      attempt,
+      ice: this.#ice,
+      videoCodecs,
+      offers: flow === "send" || (flow === "both" && self.sessionId < sessionId),
+      owner: self.userId,
+      track: (source) => local.track(source),
+      send: (message) => send(sessionId, message),
+    });
+    const entry = { link, health: new Health(performance.now()), retiredAt: null };
+    this.#entries.push(entry);
+    this.#barren.set(userId, this.#barrenOf(userId) + 1);
+    link.addEventListener("state", () => this.#moved(entry));
+    link.addEventListener("track", () => this.#remotes.tracksChanged(link));
+    link.addEventListener("media", () => this.#look());
+    link.addEventListener("error", ({ detail }) => this.#failed(entry, String(detail.error)));
+    if (flow === "receive") this.#remotes.askForLayer(userId);
+  }
+
+  #moved(entry) {
+    const { link, health } = entry;
+    const first = health.moved(link.connectionState, performance.now());
+    if (first && link.flow === "send") {
+      this.#barren.delete(link.peer.userId);
+      this.#remotes.setReconnecting(link.peer.userId, false);
+    }
+    if (first) this.#look();
+    if (link.connectionState === "failed") this.#failed(entry, "connection failed");
+  }
+
+  #failed(entry, reason) {
+    if (this.#closed || entry.retiredAt !== null || !this.#entries.includes(entry)) return;
+    const { peer } = entry.link;
+    const now = performance.now();
+    if (this.#recovery.remedy(peer, entry.health.connectedAt !== null, now) === "renegotiate") {
+      this.#renegotiate(peer.userId, reason);
+      return;
+    }
+    this.#ails(peer.userId);
+    entry.retiredAt = now;
+    this.#add(peer, randomAttempt());
+  }
+
+  #renegotiate(userId, reason) {
+    if (this.#asked === this.#epoch) return;
+    this.#asked = this.#epoch;
+    this.#ails(userId);
+    this.#tell("renegotiate", { epoch: this.#epoch, reason });
+  }
+
+  #ails(userId) {
+    this.#remotes.setReconnecting(userId, true);
+    const attempts = this.#barrenOf(userId);
+    if (attempts >= TROUBLE_AFTER) this.#tell("trouble", { attempts });
+  }
+
+  #scheduleLook() {
+    const haste = this.#entries.some((entry) => entry.retiredAt !== null || this.#remotes.awaits(entry));
+    this.#cancelLook();
+    this.#cancelLook = later(haste ? HASTE_MS : WATCH_MS, () => this.#look());
+  }
+
+  /** Look at every link, one look at a time. */
+  async #look() {
+    this.#lookAgain = true;
+    if (this.#looking) return;
+    this.#looking = true;
+    while (this.#lookAgain && !this.#closed) {
+      this.#lookAgain = false;
+      await Promise.all(this.#entries.map((entry) => this.#measure(entry)));
+      if (!this.#closed) this.#act(performance.now());
+    }
+    this.#looking = false;
+    if (!this.#closed) this.#scheduleLook();
+  }
+
+  async #measure(entry) {
+    const { link, health } = entry;
+    const vitals = await link.vitals().catch(() => health.last);
+    const progress = health.looked(vitals, performance.now());
+    if (progress && entry.retiredAt === null && link.flow !== "send") this.#barren.delete(link.peer.userId);
+  }
+
+  #act(now) {
+    this.#remotes.takeOver(this.#entries, now);
+    this.#close((entry) => this.#remotes.mayClose(entry, this.#entries, now));
+    if (now - this.#judgedAt < WATCH_MS - HASTE_MS / 2) return;
+    this.#judgedAt = now;
+    this.#remotes.judge(this.#entries, now);
+    for (const entry of this.#current()) {
+      const reason = entry.health.verdict(this.#expects(entry), this.#barrenOf(entry.link.peer.userId), now);
+      if (reason) this.#failed(entry, reason);
+    }
+    const levels = this.#meters.look(this.#options.self.userId, this.#current(), now);
+    if (levels) this.#tell("levels", levels);
+  }
+
+  #expects({ link }) {
+    return link.flow !== "send" && this.#remotes.of(link.peer.userId).expected;
+  }
+
+  #expectAnew(userId) {
+    const now = performance.now();
+    for (const { link, health } of this.#entries) if (link.peer.userId === userId) health.expectAnew(now);
+  }
+
+  #barrenOf(userId) {
+    return this.#barren.get(userId) ?? 0;
+  }
+
+  #close(doomed) {
+    const closing = this.#entries.filter(doomed);
+    this.#entries = this.#entries.filter((entry) => !closing.includes(entry));
+    for (const { link } of closing) {
+      link.close();
+      this.#remotes.closed(link, this.#entries);
+    }
   }
 
   #tell(type, detail) {
-    this.dispatchEvent(new CustomEvent(type, { detail }));
+    if (!this.#closed) this.dispatchEvent(new CustomEvent(type, { detail }));
   }
+}
+
+function randomAttempt() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(4)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

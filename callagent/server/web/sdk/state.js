@@ -8,12 +8,13 @@
  * the authority: its events always win; what the person does is asked of the service first.
  *
  * Inputs: {type: "calls", userIdList, mediaType} · {type: "callsReply", callId, timeout} ·
- * {type: "callsFailed"} · {type: "accept", video} · {type: "acceptFailed", over} · {type: "leave"} ·
- * {type: "expired", callId} · {type: "sessionLost"} · {type: "event", name, data}.
+ * {type: "callsFailed"} · {type: "join", callId} · {type: "joinFailed"} · {type: "accept", video} ·
+ * {type: "acceptFailed", over} · {type: "leave"} · {type: "expired", callId} · {type: "sessionLost"} ·
+ * {type: "event", name, data}.
  *
- * Actions: {type: "openMedia", video} · {type: "closeMedia"} · {type: "hangup", callId} ·
+ * Actions: {type: "openMedia", video} · {type: "closeMedia"} · {type: "closeCamera"} · {type: "hangup", callId} ·
  * {type: "deadline", afterMs} (replaces the one before; null stops it) · {type: "plan", data} ·
- * {type: "emit", name, data}.
+ * {type: "userLeft", userId} · {type: "emit", name, data}.
  */
 
 import { CallEndReason, CallStatus, MediaType } from "./enums.js";
@@ -32,7 +33,9 @@ export const IDLE = Object.freeze({
   userIdList: Object.freeze([]),
   userData: "",
   members: Object.freeze({}),
+  inviting: Object.freeze({}),
   epoch: 0,
+  placement: null,
   answering: false,
   leaving: false,
   queued: null,
@@ -52,13 +55,15 @@ export function transition(state, input) {
 const INPUTS = {
   calls(state, { userIdList, mediaType, userData = "" }) {
     if (state.status !== CallStatus.IDLE) return stay(state);
-    const next = { ...IDLE, status: CallStatus.CALLING, role: "caller", mediaType, userIdList, userData };
+    const inviting = Object.fromEntries(userIdList.map((userId) => [userId, true]));
+    const next = { ...IDLE, status: CallStatus.CALLING, role: "caller", mediaType, userIdList, userData, inviting };
     return { state: next, actions: [{ type: "openMedia", video: mediaType === MediaType.VIDEO }] };
   },
 
-  callsReply(state, { callId, timeout }) {
+  callsReply(state, { callId, timeout, refused = [] }) {
     if (state.status !== CallStatus.CALLING || state.callId) return stay(state);
-    const next = { ...state, callId, queued: null, early: [] };
+    const inviting = refused.reduce((others, { userId }) => without(others, userId), state.inviting);
+    const next = { ...state, callId, inviting, queued: null, early: [] };
     const actions = state.leaving
       ? [{ type: "hangup", callId }, deadline(LEAVE_DEADLINE_MS)]
       : [deadline(timeout * 1000 + RING_GRACE_MS)];
@@ -69,6 +74,17 @@ const INPUTS = {
     if (state.status !== CallStatus.CALLING || state.callId) return stay(state);
     const done = replay({ state: IDLE, actions: [CLOSE_MEDIA, deadline(null)] }, state.early);
     return state.queued ? chain(done, (s) => ring(s, state.queued)) : done;
+  },
+
+  join(state, { callId }) {
+    if (state.status !== CallStatus.IDLE) return stay(state);
+    const next = { ...IDLE, status: CallStatus.CALLING, role: "joiner", callId };
+    return { state: next, actions: [{ type: "openMedia", video: false }] };
+  },
+
+  joinFailed(state) {
+    if (state.status !== CallStatus.CALLING || state.role !== "joiner") return stay(state);
+    return { state: IDLE, actions: [CLOSE_MEDIA, deadline(null)] };
   },
 
   accept(state, { video }) {
@@ -127,7 +143,8 @@ const EVENTS = {
       return { state, actions: [{ type: "hangup", callId: data.callId }] };
     }
     if (state.leaving) return stay(state);
-    const next = { ...state, status: CallStatus.CONNECTED, answering: false };
+    const mediaType = data.mediaType ?? state.mediaType;
+    const next = { ...state, status: CallStatus.CONNECTED, mediaType, answering: false };
     return { state: next, actions: [deadline(null), emit(name, data)] };
   },
 
@@ -158,16 +175,31 @@ const EVENTS = {
   onUserLeave(state, data, name) {
     if (state.callId !== data.callId) return stay(state);
     const { [data.userId]: _gone, ...members } = state.members;
-    return { state: { ...state, members }, actions: [emit(name, data)] };
+    const actions = [{ type: "userLeft", userId: data.userId }, emit(name, data)];
+    return { state: { ...state, members, inviting: without(state.inviting, data.userId) }, actions };
   },
 
-  onUserReject: ofThisCall,
-  onUserNoResponse: ofThisCall,
-  onUserLineBusy: ofThisCall,
+  onUserInviting(state, data, name) {
+    if (state.callId !== data.callId) return stay(state);
+    const here = data.userId in state.members;
+    const inviting = here ? state.inviting : { ...state.inviting, [data.userId]: true };
+    return { state: { ...state, inviting }, actions: [emit(name, data)] };
+  },
+
+  onUserReject: notComing,
+  onUserNoResponse: notComing,
+  onUserLineBusy: notComing,
+
+  onCallMediaTypeChanged(state, data, name) {
+    if (state.callId !== data.callId) return stay(state);
+    const actions = data.newMediaType === MediaType.AUDIO ? [{ type: "closeCamera" }] : [];
+    return { state: { ...state, mediaType: data.newMediaType }, actions: [...actions, emit(name, data)] };
+  },
 
   onMediaPlan(state, data, name) {
-    if (state.callId !== data.callId || state.leaving || data.epoch <= state.epoch) return stay(state);
-    const next = { ...state, epoch: data.epoch };
+    // A plan of the present epoch adds and drops links; see plan.js.
+    if (state.callId !== data.callId || state.leaving || data.epoch < state.epoch) return stay(state);
+    const next = { ...state, epoch: data.epoch, placement: data.placement ?? null };
     return { state: next, actions: [{ type: "plan", data }, emit(name, data)] };
   },
 };
@@ -205,14 +237,22 @@ function leaveReason(state) {
   return state.status === CallStatus.CALLING ? CallEndReason.CANCELED : CallEndReason.REJECT;
 }
 
-function ofThisCall(state, data, name) {
-  return state.callId === data.callId ? { state, actions: [emit(name, data)] } : stay(state);
+/** Who was being rung is not any more. */
+function notComing(state, data, name) {
+  if (state.callId !== data.callId) return stay(state);
+  return { state: { ...state, inviting: without(state.inviting, data.userId) }, actions: [emit(name, data)] };
+}
+
+function without(users, userId) {
+  const { [userId]: _gone, ...others } = users;
+  return others;
 }
 
 function withMember(state, data, name, change) {
   if (state.callId !== data.callId) return stay(state);
   const members = { ...state.members, [data.userId]: change(state.members[data.userId] ?? {}) };
-  return { state: { ...state, members }, actions: [emit(name, data)] };
+  const inviting = without(state.inviting, data.userId);
+  return { state: { ...state, members, inviting }, actions: [emit(name, data)] };
 }
 
 function replay(done, events) {
