@@ -229,7 +229,7 @@ class Kiosk(QObject):
     moment = Property(_MAP, lambda self: self._moment, notify=time_changed)
     tiles = Property(QObject, lambda self: self._tiles, constant=True)
     theme = Property(_MAP, lambda self: dict(THEMES[self._settings.theme]), constant=True)
-    over = Property(_MAP, lambda self: dict(THEMES["dark"]), constant=True)
+    over = Property(_MAP, lambda _: dict(THEMES["dark"]), constant=True)
     """What lies over pictures is dark in every theme."""
     place = Property(str, lambda self: self._settings.place, constant=True)
     background = Property(
