@@ -58,16 +58,6 @@ MEASURED = {
         "callagent/ports",
         "callagent/rtc",
     ),
-    "screen": (
-        "benchmarks/screen*.py",
-        "benchmarks/scene.py",
-        "callagent/frames",
-        "callagent/protocol/frames.py",
-        "callagent/screen/conversion.py",
-        "callagent/screen/frame_source.py",
-        "callagent/screen/mapped_frame.py",
-        "callagent/screen/tile*.py",
-    ),
     "setup": ("benchmarks/setup.py", "callagent"),
     "signalling": (
         "benchmarks/signalling*.py",

@@ -105,3 +105,7 @@ def _display(size: tuple[int, int]) -> Iterator[tuple[str, int]]:
             yield f":{server.stdout.readline().strip()}", server.pid
         finally:
             server.terminate()
+
+
+if __name__ == "__main__":
+    print(run("--short" in sys.argv).table())
