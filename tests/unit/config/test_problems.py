@@ -180,6 +180,22 @@ def test_secrets_are_not_repeated() -> None:
             "identity: {user: a, usersig: [hunter2]}\nmedia: {turn: [{credential: [hunter2]}]}"
         )
     assert "hunter2" not in str(caught.value)
+    assert not [line for line in problems("service: {proxy: 'socks://u:hunter2@h'}") if "hunter2" in line]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "storage: {url: 'mysql://u:hunter2@h/d'}",
+        "cluster: {redis_url: 'http://:hunter2@h'}",
+        "ice: {turn: [{host: h, secret: hunter2}]}",
+    ],
+)
+def test_secrets_of_a_service_are_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_server_config(text)
+    assert "must be" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_messages_fit_a_terminal() -> None:
