@@ -4,9 +4,9 @@
 from collections.abc import Iterator
 from difflib import get_close_matches
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from callagent.config.base import KEY_ERROR, Section
@@ -14,8 +14,6 @@ from callagent.config.problems import ConfigProblem, Position
 from callagent.config.schema import JsonSchema, allowed_at, json_schema
 from callagent.config.yaml_source import Document, KeyPath
 
-_SECRET = frozenset({"identity.usersig", "media.turn.credential", "ice.servers.credential", "storage.url"})
-"""Values that messages do not repeat."""
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -37,8 +35,28 @@ def explain(error: ValidationError, document: Document, model: type[Section]) ->
         if details["type"] == "extra_forbidden":
             position, message = document.keys[path], _unknown_key(path, allowed_at(schema, location[:-1]))
         else:
-            position, message = _where(path, document), _message(details, path, allowed_at(schema, location))
+            secret = ".".join(part for part in path if isinstance(part, str)) in _secrets(model)
+            position = _where(path, document)
+            message = _message(details, allowed_at(schema, location), secret)
         yield ConfigProblem(document.file, message, position, ".".join(map(str, path)))
+
+
+@cache
+def _secrets(model: type[Section]) -> frozenset[str]:
+    """Paths, without the numbers of lists, of values that messages do not repeat: those no `repr` shows."""
+    return frozenset(_hidden(model))
+
+
+def _hidden(annotation: Any) -> Iterator[str]:
+    if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+        for part in get_args(annotation):
+            yield from _hidden(part)
+        return
+    for name, field in annotation.model_fields.items():
+        if not field.repr:
+            yield name
+        for rest in _hidden(field.annotation):
+            yield f"{name}.{rest}"
 
 
 def _written_path(details: ErrorDetails, document: Document) -> KeyPath:
@@ -68,18 +86,18 @@ def _unknown_key(path: KeyPath, parents: list[JsonSchema]) -> str:
     return f"unknown key{hint} (allowed: {', '.join(allowed)})"
 
 
-def _message(details: ErrorDetails, path: KeyPath, allowed: list[JsonSchema]) -> str:
+def _message(details: ErrorDetails, allowed: list[JsonSchema], secret: bool) -> str:
     kind, context = details["type"], details.get("ctx", {})
     if kind == KEY_ERROR:
         return str(context["text"])
     if kind == "missing":
         return f"is required: {_expected(allowed)}"
     if kind == "value_error":
-        return f"{context['error']}{_instead(details['input'], path)}"
+        return f"{context['error']}{_instead(details['input'], secret)}"
     expected = _expected(allowed)
     if not expected:
-        return f"{details['msg'][0].lower()}{details['msg'][1:]}{_instead(details['input'], path)}"
-    return f"must be {expected}{_instead(details['input'], path, expected)}"
+        return f"{details['msg'][0].lower()}{details['msg'][1:]}{_instead(details['input'], secret)}"
+    return f"must be {expected}{_instead(details['input'], secret, expected)}"
 
 
 def _expected(allowed: list[JsonSchema]) -> str:
@@ -116,9 +134,9 @@ def _describe(option: JsonSchema) -> str:
     return text
 
 
-def _instead(value: Any, path: KeyPath, expected: str = "") -> str:
+def _instead(value: Any, secret: bool, expected: str = "") -> str:
     """What was given, unless it is long or a secret."""
-    if ".".join(part for part in path if isinstance(part, str)) in _SECRET:
+    if secret:
         return ""
     if value is None:
         return ", not empty"

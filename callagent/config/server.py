@@ -12,6 +12,9 @@ from callagent.config.log import LogConfig
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 """0: any free port."""
+RemotePort = Annotated[int, Field(ge=1, le=65535)]
+TURN_SECRET_CHARACTERS = 16
+"""At least: with its credentials anyone can try secrets offline."""
 
 
 def _address(value: str) -> str:
@@ -156,18 +159,22 @@ class TurnConfig(Section):
     """A TURN server (coturn with `use-auth-secret`) for which the service makes time-limited credentials."""
 
     host: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.:_-]+$")]
-    secret: Annotated[str, StringConstraints(min_length=16)] | None = Field(default=None, repr=False)
+    secret: Annotated[str, StringConstraints(min_length=TURN_SECRET_CHARACTERS)] | None = Field(
+        default=None, repr=False
+    )
     """coturn's `static-auth-secret`; or in a file, whose first line it is."""
     secret_file: FilePath | None = None
     lifetime_s: Annotated[int, Field(ge=300, le=7 * 86400)] = 86400
-    udp_port: Port | None = 3478
-    tcp_port: Port | None = 3478
-    tls_port: Port | None = None
+    udp_port: RemotePort | None = 3478
+    tcp_port: RemotePort | None = 3478
+    tls_port: RemotePort | None = None
 
     @model_validator(mode="after")
     def _one_secret_and_one_way(self) -> Self:
-        if (self.secret is None) == (self.secret_file is None):
-            raise key_error("secret", "either secret or secret_file is required")
+        if self.secret is None and self.secret_file is None:
+            raise key_error("secret", "is required, or secret_file")
+        if self.secret is not None and self.secret_file is not None:
+            raise key_error("secret_file", "is one too many beside secret")
         if self.udp_port is self.tcp_port is self.tls_port is None:
             raise key_error("udp_port", "at least one of udp_port, tcp_port and tls_port is required")
         return self
@@ -176,7 +183,7 @@ class TurnConfig(Section):
 class IceConfig(Section):
     servers: list[IceServerConfig] = []
     turn: list[TurnConfig] = []
-    relay_only: bool | list[Annotated[int, Field(ge=1, lt=2**31)]] = False
+    relay_only: Switch | list[Annotated[int, Field(ge=1, lt=2**31)]] = False
     """Media goes by TURN only, never from device to device: for every app, or for these."""
 
     @model_validator(mode="after")

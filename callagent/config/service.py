@@ -30,7 +30,8 @@ class ServiceConfig(Section):
     ca: FilePath | None = None
     """PEM file of the service's CA; none: the system's CAs."""
     sdk_app_id: Annotated[int, Field(ge=1, le=2**32 - 1)] = 1400000001
-    proxy: WebAddress | None = None
+    proxy: WebAddress | None = Field(default=None, repr=False)
+    """Not shown: it may hold a password."""
     allow_insecure: Switch = False
     """Permit http:// to another machine: tickets and calls then travel readable."""
 

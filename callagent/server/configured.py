@@ -3,7 +3,7 @@
 
 from pathlib import Path
 
-from callagent.config.server import IceConfig, ServerConfig
+from callagent.config.server import TURN_SECRET_CHARACTERS, IceConfig, ServerConfig
 from callagent.server.calls.policy import CallPolicy, CallRule, JoinPolicy
 from callagent.server.ice import IceSettings, TurnServer
 from callagent.server.limits import LimitSettings
@@ -57,6 +57,7 @@ def _first_line(path: Path | None) -> str:
         line = path.read_text(encoding="utf-8").split("\n", 1)[0].strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SecretUnreadable(f"the TURN secret (ice.turn.secret_file) cannot be read: {error}") from error
-    if not line:
-        raise SecretUnreadable(f"the TURN secret (ice.turn.secret_file) is empty: {path}")
+    if len(line) < TURN_SECRET_CHARACTERS:
+        limit = f"fewer than {TURN_SECRET_CHARACTERS} characters"
+        raise SecretUnreadable(f"the TURN secret (ice.turn.secret_file) has {limit}: {path}")
     return line

@@ -17,6 +17,7 @@ from callagent.config import (
 )
 
 IDENTITY = "identity: {user: lobby, usersig: abc}\n"
+SECRET = "secret: 0123456789abcdef"
 
 
 def problems(text: str) -> list[str]:
@@ -180,6 +181,22 @@ def test_secrets_are_not_repeated() -> None:
             "identity: {user: a, usersig: [hunter2]}\nmedia: {turn: [{credential: [hunter2]}]}"
         )
     assert "hunter2" not in str(caught.value)
+    assert not [line for line in problems("service: {proxy: 'socks://u:hunter2@h'}") if "hunter2" in line]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "storage: {url: 'mysql://u:hunter2@h/d'}",
+        "cluster: {redis_url: 'http://:hunter2@h'}",
+        "ice: {turn: [{host: h, secret: hunter2}]}",
+    ],
+)
+def test_secrets_of_a_service_are_not_repeated(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_server_config(text)
+    assert "must be" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_messages_fit_a_terminal() -> None:
@@ -240,6 +257,17 @@ def test_server_cross_checks() -> None:
     for text, expected in {
         "listen: {https: {certificate: a.pem}}": "1:31: listen.https.certificate: needs key beside it",
         "ice: {servers: [{urls: ['turn:h']}]}": "1:17: ice.servers.0.username: is required for a TURN server",
+        "ice: {turn: [{host: h}]}": "1:14: ice.turn.0.secret: is required, or secret_file",
+        f"ice: {{turn: [{{host: h, {SECRET}, secret_file: x}}]}}": (
+            "1:63: ice.turn.0.secret_file: is one too many beside secret"
+        ),
+        f"ice: {{turn: [{{host: h, {SECRET}, udp_port: 0}}]}}": (
+            "1:60: ice.turn.0.udp_port: must be a whole number from 1 to 65535, not 0"
+        ),
+        f"ice: {{turn: [{{host: h, {SECRET}, udp_port: null, tcp_port: null}}]}}": (
+            "1:60: ice.turn.0.udp_port: at least one of udp_port, tcp_port and tls_port is required"
+        ),
+        "ice: {relay_only: on}": "1:19: ice.relay_only: needs a TURN server in ice.turn or ice.servers",
         "listen: {https: {host: example.org}}": "1:24: listen.https.host: must be an address of ...",
     }.items():
         with pytest.raises(ConfigError) as caught:
