@@ -8,148 +8,28 @@ failure names its seed; RACE_SEED=n replays that one.
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
-from sqlalchemy import Connection, and_, false, or_, select
 
-from callagent.protocol.enums import CallResult, MediaType, UserStatus
+from callagent.protocol.enums import CallResult
 from callagent.protocol.errors import ErrorCode
-from callagent.protocol.requests import Calls
-from callagent.server.accounts import DEFAULT_APP_ID, Accounts
-from callagent.server.announce import Announcer
-from callagent.server.bus import LocalBus
-from callagent.server.calls.commands import Accept, EndByService, Hangup, Reject
-from callagent.server.calls.control import CallControl, retried
+from callagent.server.accounts import DEFAULT_APP_ID
+from callagent.server.calls.commands import EndByService
 from callagent.server.calls.group_media import NoGroupMedia
-from callagent.server.calls.model import PRESENT, Call, MemberStatus
-from callagent.server.presence import StoredPresence
-from callagent.server.sessions import Sessions
-from callagent.server.settings import ServiceSettings
-from callagent.server.storage.engine import Storage
-from callagent.server.storage.event_log import SessionKey
-from callagent.server.storage.sessions import NewSession
-from callagent.server.storage.tables import (
-    CallRecordRow,
-    CallRow,
-    SessionEventRow,
-    SessionRow,
-    TimerRow,
-    UserBusyRow,
-)
-from callagent.server.timers import StoredTimers
-from tests.unit.server.rig import MEMORY, FakeNow
-from tests.unit.server.scheduler import Actor, GatedRepository, Outcomes, Scheduler
+from callagent.server.calls.model import PRESENT, MemberStatus
+from tests.unit.server.arena import Arena, arena_with
+from tests.unit.server.scheduler import Actor, Outcomes, Scheduler
 
 SEEDS = 126
 """Interleavings of each of the scenarios below: more than a thousand together."""
 ENDS = {"onCallEnd", "onCallNotConnected"}
 
 
-@dataclass
-class Arena:
-    """The service's core without wires, three users, Bea with two devices."""
-
-    storage: Storage
-    repository: GatedRepository
-    control: CallControl
-    sessions: Sessions
-    now: FakeNow
-    calls: list[str] = field(default_factory=list)
-    seen: dict[str, int] = field(default_factory=dict)
-
-    async def open(self, user_id: str, session_id: str) -> None:
-        new = NewSession(SessionKey(DEFAULT_APP_ID, session_id), user_id, session_id, "", "other", "", "")
-        await retried(lambda: self.sessions.add(new, self.now()))
-
-    async def invite(self, caller: str, callee: str) -> None:
-        request = Calls(id=1, user_id_list=[callee], media_type=MediaType.VIDEO)
-        session = SessionKey(DEFAULT_APP_ID, f"{caller}1")
-        started = await self.control.invite(session, caller, request, sfu=False)
-        self.calls.append(started.call_id)
-
-    def accept(self, session: str) -> Actor:
-        return lambda: self.control.apply(DEFAULT_APP_ID, self.calls[0], Accept(session[0], session))
-
-    def reject(self, session: str) -> Actor:
-        return lambda: self.control.apply(DEFAULT_APP_ID, self.calls[0], Reject(session[0], session))
-
-    def hang_up(self, session: str) -> Actor:
-        return lambda: self.control.apply(DEFAULT_APP_ID, self.calls[0], Hangup(session[0], session))
-
-    def ring_timeout(self) -> Actor:
-        return lambda: self.control.ring_timeout(DEFAULT_APP_ID, self.calls[0], "b")
-
-    def lose(self, session: str) -> Actor:
-        return lambda: self.sessions.end(SessionKey(DEFAULT_APP_ID, session), UserStatus.OFFLINE)
-
-    async def events(self) -> dict[str, list[tuple[str, str]]]:
-        """By session, what was logged since the last look: event and call."""
-        row = SessionEventRow
-        seen = [and_(row.session_id == session, row.seq <= seq) for session, seq in self.seen.items()]
-        query = select(row.session_id, row.seq, row.event, row.data).where(~or_(false(), *seen))
-        told: dict[str, list[tuple[str, str]]] = {}
-        rows = await self.storage.read(lambda c: c.execute(query.order_by(row.seq)).all())
-        for session, seq, event, data in rows:
-            assert seq == self.seen.get(session, 0) + 1
-            self.seen[session] = seq
-            told.setdefault(session, []).append((event, data["callId"]))
-        return told
-
-    async def check_busy(self) -> list[Call]:
-        """Who is busy is exactly who is in a live call, and so are the timers; returns the live calls."""
-
-        def look(connection: Connection) -> tuple[list[Call], dict[str, str], set[str]]:
-            return (
-                [Call.model_validate(row.state) for row in connection.execute(select(CallRow.state))],
-                {row.user_id: row.call_id for row in connection.execute(select(UserBusyRow))},
-                set(connection.scalars(select(TimerRow.key).where(TimerRow.kind == "ring"))),
-            )
-
-        calls, busy, timers = await self.storage.read(look)
-        in_calls = [(user, call.call_id) for call in calls for user in call.busy_users()]
-        assert len(in_calls) == len(busy)
-        assert dict(in_calls) == busy
-        assert timers == {f"{call.call_id}/{user}" for call in calls for user in call.ring_deadlines()}
-        return calls
-
-    async def results(self) -> dict[str, str]:
-        query = select(CallRecordRow.call_id, CallRecordRow.result)
-        of_ours = query.where(CallRecordRow.call_id.in_(self.calls))
-        rows = await self.storage.read(lambda c: c.execute(of_ours).all())
-        return {row.call_id: row.result for row in rows}
-
-    async def alive(self) -> set[str]:
-        return await self.storage.read(lambda c: set(c.scalars(select(SessionRow.session_id))))
-
-    async def renew(self, *sessions: str) -> None:
-        """Sessions that a race ended begin again."""
-        alive = await self.alive()
-        for session in sessions:
-            if session not in alive:
-                self.seen[session] = 0
-                await self.open(session[0], session)
-        for passing in alive - set(sessions):
-            await self.lose(passing)()
-            self.seen.pop(passing, None)
-
-
 @pytest.fixture
 async def arena() -> AsyncIterator[Arena]:
-    storage = await Storage.open(MEMORY)
-    await Accounts(storage).ensure_default_app()
-    now, bus = FakeNow(), LocalBus()
-    repository, presence, timers = (
-        GatedRepository(storage),
-        StoredPresence(storage, bus),
-        StoredTimers(storage, now),
-    )
-    media = NoGroupMedia()
-    announcer = Announcer(repository, bus, timers, presence, lambda: None, media.follow)
-    control = CallControl(repository, announcer, now, ServiceSettings(), media)
-    sessions = Sessions(storage, repository, announcer, control, bus, timers, presence, now, 30.0)
-    yield Arena(storage, repository, control, sessions, now)
-    await storage.close()
+    async with arena_with(NoGroupMedia()) as arena:
+        yield arena
 
 
 @dataclass(frozen=True)
@@ -160,6 +40,8 @@ class Scenario:
     calling: bool = True
     """a calls b before it begins."""
     accepted: bool = False
+    joined: bool = False
+    """c is in it, too."""
     late: bool = False
     """The ring time is up."""
 
@@ -217,6 +99,43 @@ def opened(outcomes: Outcomes, results: list[str]) -> None:
     assert len(results) == int(outcomes["calls"] is OK)
 
 
+def in_time_or_over(outcomes: Outcomes, results: list[str]) -> None:
+    assert outcomes.pop("leave") is OK
+    assert set(outcomes.values()) <= {OK, HANDLED}
+    assert results == [CallResult.NORMAL_END]
+
+
+def both(outcomes: Outcomes, results: list[str]) -> None:
+    assert set(outcomes.values()) == {OK}
+    assert results == [CallResult.NORMAL_END]
+
+
+def in_one_of_two(outcomes: Outcomes, results: list[str]) -> None:
+    assert set(outcomes.values()) == {OK}
+    first, second = results
+    assert first == CallResult.NORMAL_END
+    # c was busy, or still rung when the service ended it.
+    assert second in (CallResult.CALL_BUSY, CallResult.INTERRUPT)
+
+
+def joined_and_maybe_called(outcomes: Outcomes, results: list[str]) -> None:
+    assert outcomes["join"] is OK
+    called = outcomes["calls"] is OK
+    assert called or outcomes["calls"] is REFUSED
+    assert results == [CallResult.NORMAL_END, *([CallResult.CALL_BUSY] if called else [])]
+
+
+def the_last_one_decides(outcomes: Outcomes, results: list[str]) -> None:
+    assert set(outcomes.values()) == {OK}
+    assert results[0] in (CallResult.NORMAL_END, CallResult.INTERRUPT)
+
+
+def of_two_or_not(outcomes: Outcomes, results: list[str]) -> None:
+    assert outcomes["join"] is OK
+    assert outcomes["switch"] in (OK, ErrorCode.SCENE_NOT_SUPPORTED)
+    assert results == [CallResult.NORMAL_END]
+
+
 SCENARIOS = {
     "accept and cancel": Scenario(
         lambda a: {"accept": a.accept("b1"), "cancel": a.hang_up("a1")}, accept_or_cancel
@@ -255,17 +174,52 @@ SCENARIOS = {
         opened,
         calling=False,
     ),
+    "one joins, one leaves": Scenario(
+        lambda a: {"join": a.join("c1"), "leave": a.hang_up("b1")}, in_time_or_over, accepted=True
+    ),
+    "one is invited, one leaves": Scenario(
+        lambda a: {"invite": a.invite_more("a1", "c"), "leave": a.hang_up("b1")},
+        in_time_or_over,
+        accepted=True,
+    ),
+    "two invite the same": Scenario(
+        lambda a: {"a": a.invite_more("a1", "c"), "b": a.invite_more("b1", "c")}, both, accepted=True
+    ),
+    "one joins who is invited": Scenario(
+        lambda a: {"invite": a.invite_more("a1", "c"), "join": a.join("c1")}, both, accepted=True
+    ),
+    "one is invited and called": Scenario(
+        lambda a: {"invite": a.invite_more("a1", "c"), "calls": lambda: a.invite("d", "c")},
+        in_one_of_two,
+        accepted=True,
+    ),
+    "one joins and calls": Scenario(
+        lambda a: {"join": a.join("c1"), "calls": lambda: a.invite("c", "b")},
+        joined_and_maybe_called,
+        accepted=True,
+    ),
+    "two of three go": Scenario(
+        lambda a: {"lost": a.lose("a1"), "leave": a.hang_up("b1")},
+        the_last_one_decides,
+        accepted=True,
+        joined=True,
+    ),
+    "a switch to voice and a third": Scenario(
+        lambda a: {"switch": a.switch("a1"), "join": a.join("c1")}, of_two_or_not, accepted=True
+    ),
 }
 
 
 async def run_race(arena: Arena, scenario: Scenario, seed: int) -> None:
     """One interleaving from the first move to the last check."""
     arena.calls.clear()
-    await arena.renew("a1", "b1", "b2", "c1")
+    await arena.renew("a1", "b1", "b2", "c1", "d1")
     if scenario.calling:
         await arena.invite("a", "b")
     if scenario.accepted:
         await arena.accept("b1")()
+    if scenario.joined:
+        await arena.join("c1")()
     if scenario.late:
         arena.now.at += 30
     scheduler = arena.repository.scheduler = Scheduler(seed)
