@@ -27,31 +27,42 @@ from aiortc.mediastreams import MediaStreamError
 
 from tests.unit.server.rig import Client, Json
 
-FPS = 15
-WIDTHS = {"h": 320, "l": 160}
 BITS, COUNTER_BITS = 16, 12
 DEADLINE_S = 20.0
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of what a member sends."""
+
+    widths: dict[str, int]
+    """By layer."""
+    fps: int
+
+
+NORMAL, SMALL = Size({"h": 320, "l": 160}, 15), Size({"h": 160, "l": 80}, 10)
+"""The small one is for many members in one process."""
 
 
 class NumberedPictures(VideoStreamTrack):
     """Pictures whose 16 columns are the bits of who made them (4) and their number (12)."""
 
-    def __init__(self, ident: int, width: int) -> None:
+    def __init__(self, ident: int, width: int, fps: int) -> None:
         super().__init__()
-        self._ident, self._width, self._height = ident, width, width * 3 // 4
+        self._ident, self._width, self._height, self._fps = ident, width, width * 3 // 4, fps
         self._numbers = itertools.count()
         self._began = time.monotonic()
 
     async def recv(self) -> av.VideoFrame:
         number = next(self._numbers)
-        await asyncio.sleep(max(0.0, self._began + number / FPS - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._began + number / self._fps - time.monotonic()))
         value = self._ident << COUNTER_BITS | number & (1 << COUNTER_BITS) - 1
         luma: npt.NDArray[np.uint8] = np.full((self._height * 3 // 2, self._width), 128, np.uint8)
         cell = self._width // BITS
         for bit in range(BITS):
             luma[: self._height, bit * cell : (bit + 1) * cell] = 235 if value >> bit & 1 else 16
         frame = av.VideoFrame.from_ndarray(luma, format="yuv420p")
-        frame.pts, frame.time_base = number * 90_000 // FPS, fractions.Fraction(1, 90_000)
+        frame.pts, frame.time_base = number * 90_000 // self._fps, fractions.Fraction(1, 90_000)
         return frame
 
 
@@ -95,10 +106,13 @@ class Link:
         return self._pc.connectionState
 
     async def offer(self) -> None:
-        pc = self._pc
+        pc, size = self._pc, self.member.size
         tracks: list[tuple[str, str, MediaStreamTrack]] = [
             ("microphone", "h", AudioStreamTrack()),
-            *(("camera", layer, NumberedPictures(self._ident, width)) for layer, width in WIDTHS.items()),
+            *(
+                ("camera", layer, NumberedPictures(self._ident, width, size.fps))
+                for layer, width in size.widths.items()
+            ),
         ]
         for source, _, track in tracks:
             transceiver = pc.addTransceiver(track, direction="sendonly")
@@ -181,8 +195,10 @@ async def _read(track: MediaStreamTrack, take: Callable[[Any], None]) -> None:
 class Member:
     """Follows its media plans as a client does: old links stay until the new epoch delivers."""
 
-    def __init__(self, name: str, ident: int, client: Client, codec: str = "H264") -> None:
-        self.name, self.ident, self.codec = name, ident, codec
+    def __init__(
+        self, name: str, ident: int, client: Client, codec: str = "H264", size: Size = NORMAL
+    ) -> None:
+        self.name, self.ident, self.codec, self.size = name, ident, codec, size
         self.client = client
         self.call_id = ""
         self.epoch = 0
@@ -219,9 +235,9 @@ class Member:
     async def view(self, other: "Member", layer: str) -> None:
         await self.client.ok("view", callId=self.call_id, userId=other.name, layer=layer)
 
-    async def sees(self, other: "Member", width: int = WIDTHS["h"], pictures: int = 10) -> None:
-        """Wait for so many new moving pictures of that width in a row."""
-        began = len(self.of(other).pictures)
+    async def sees(self, other: "Member", layer: str = "h", pictures: int = 10) -> None:
+        """Wait for so many new moving pictures of that layer in a row."""
+        began, width = len(self.of(other).pictures), other.size.widths[layer]
 
         def enough() -> bool:
             news = self.of(other).pictures[began:]

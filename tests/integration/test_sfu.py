@@ -14,7 +14,7 @@ from callagent.server.accounts import DEFAULT_APP_ID as APP_ID
 from callagent.server.service import CallService
 from callagent.server.settings import MediaServer, ServiceSettings
 from callagent.server.storage import seats
-from tests.integration.group_members import WIDTHS, Member
+from tests.integration.group_members import SMALL, Member
 from tests.janus_server import API_SECRET, JanusServer
 from tests.passage import Passage
 from tests.postgres import Postgres
@@ -22,7 +22,7 @@ from tests.programs import Service
 from tests.redis_server import RedisServer
 from tests.unit.server.rig import MEMORY, Client, Rig, fresh, running, until
 
-NAMES = ("anna", "bea", "carl", "dora")
+NAMES = ("anna", "bea", "carl", "dora", "emil")
 GAP_S = 0.5
 """The longest that pictures may stop (issue: 500 ms)."""
 TAKEN_OVER_S = 10.0
@@ -113,22 +113,22 @@ async def test_each_gets_the_layer_it_wants(janus: JanusServer) -> None:
     async with staged(janus.settings) as stage:
         anna, bea, carl = await stage.call("anna", "bea", "carl")
         await anna.view(bea, "l")
-        await anna.sees(bea, WIDTHS["l"])
-        await carl.sees(bea, WIDTHS["h"])
+        await anna.sees(bea, "l")
+        await carl.sees(bea, "h")
         await anna.view(bea, "h")
         began = time.monotonic()
-        await anna.sees(bea, WIDTHS["h"])
+        await anna.sees(bea, "h")
         assert anna.of(bea).longest_gap_s(began) <= GAP_S
         await anna.view(bea, "off")
         await anna.sees_nothing_of(bea)
         await anna.hears(bea)
         await carl.sees(bea)
         await anna.view(bea, "l")
-        await anna.sees(bea, WIDTHS["l"])
+        await anna.sees(bea, "l")
         await anna.view(bea, "off")
         await anna.sees_nothing_of(bea)
         await anna.view(bea, "h")
-        await anna.sees(bea, WIDTHS["h"])
+        await anna.sees(bea, "h")
         await anna.client.ok("hangup", callId=anna.call_id)
         await bea.client.ok("hangup", callId=anna.call_id)
         await nothing_left(janus)
@@ -150,7 +150,7 @@ async def test_members_come_and_go_within_the_epoch(janus: JanusServer) -> None:
         await bea.client.ok("hangup", callId=anna.call_id)
         await until(lambda: "bea" not in anna.receives_from() | carl.receives_from() | dora.receives_from())
         await all_see_all([carl, dora])
-        await anna.sees(carl, WIDTHS["l"])
+        await anna.sees(carl, "l")
         assert anna.of(carl).longest_gap_s(began) <= GAP_S
         assert anna.epoch == dora.epoch == epoch
         assert await stage.rig.service.control.end_by_service(APP_ID, anna.call_id)
@@ -265,7 +265,7 @@ async def test_a_break_of_the_connection_to_janus_is_not_noticed(janus: JanusSer
             began = time.monotonic()
             await passage.cut(0.6)
             await anna.view(bea, "l")
-            await anna.sees(bea, WIDTHS["l"])
+            await anna.sees(bea, "l")
             await all_see_all([bea, carl])
             for one, others in ((anna, (carl,)), (bea, (anna, carl)), (carl, (anna, bea))):
                 for other in others:
@@ -277,7 +277,7 @@ async def test_a_break_of_the_connection_to_janus_is_not_noticed(janus: JanusSer
             await until(lambda: next_server(stage) == "")
             passage.stalled.clear()
             await until(lambda: "carl" not in anna.receives_from() | bea.receives_from())
-            await anna.sees(bea, WIDTHS["l"])
+            await anna.sees(bea, "l")
             assert anna.epoch == epoch
 
 
@@ -300,7 +300,7 @@ async def test_the_service_restarts_and_media_goes_on(janus: JanusServer, tmp_pa
             )
         anna, bea, carl = members
         await anna.view(bea, "l")
-        await anna.sees(bea, WIDTHS["l"])
+        await anna.sees(bea, "l")
         await carl.sees(anna)
         assert carl.of(anna).longest_gap_s(began) <= GAP_S
         assert anna.epoch == epoch
@@ -343,29 +343,29 @@ async def test_a_node_of_the_service_dies_and_another_goes_on(
             await node.start()
             stack.push_async_callback(stop, node)
         members = []
-        for ident, name in enumerate(NAMES[:3], 1):
-            # Two on the first node, and with them the call: it dies; one on the other.
-            node = nodes[ident // 3]
+        for ident, name in enumerate(NAMES, 1):
+            # Three on the first node, and with them the call: it dies; two on the other.
+            node = nodes[ident // 4]
             client = await stack.enter_async_context(Client(f"ws://127.0.0.1:{node.http_port}/v1/signal"))
             await client.login(name, nodes[0].ticket(name), f"{name}-1", capabilities=["sfu"])
-            member = Member(name, ident, client)
+            member = Member(name, ident, client, size=SMALL)
             stack.push_async_callback(member.close)
             members.append(member)
-        anna, bea, carl = members
-        await anna.call(carl, bea)
+        anna, bea, carl, dora, emil = members
+        await anna.call(dora, bea, carl, emil)
         await all_see_all(members)
         epoch = anna.epoch
-        await carl.view(anna, "l")
-        await carl.sees(anna, WIDTHS["l"])
+        await dora.view(anna, "l")
+        await dora.sees(anna, "l")
 
         began = time.monotonic()
         nodes[0].program.kill()
-        for member in (anna, bea):
+        for member in (anna, bea, carl):
             client = await stack.enter_async_context(Client(f"ws://127.0.0.1:{nodes[1].http_port}/v1/signal"))
             await resume(member, client, nodes[0].ticket(member.name))
         # Only who has the room can switch.
-        await carl.view(anna, "h")
-        await carl.sees(anna, WIDTHS["h"])
+        await dora.view(anna, "h")
+        await dora.sees(anna, "h")
         assert time.monotonic() - began <= TAKEN_OVER_S
         await all_see_all(members)
         for one in members:
