@@ -116,8 +116,8 @@ async def test_the_old_picture_stays_until_the_new_one_is_there(page: Page) -> N
             [
               mayClose({ retiredAt: 0, shows: true, takenOverAt: null }, 4999),
               mayClose({ retiredAt: 0, shows: true, takenOverAt: null }, 5000),
-              mayClose({ retiredAt: 0, shows: false, takenOverAt: 1000 }, 2000),
-              mayClose({ retiredAt: 0, shows: false, takenOverAt: 1000 }, 3000),
+              mayClose({ retiredAt: 0, shows: false, takenOverAt: 500 }, 4499),
+              mayClose({ retiredAt: 0, shows: false, takenOverAt: 500 }, 4500),
             ],
           ];
         }"""

@@ -9,8 +9,8 @@
 const STEADY_FRAMES = 3;
 /** The longest that a replaced connection stays. */
 export const OVERLAP_LIMIT_MS = 5000;
-/** It stays this long after its successor took over here: the other side may not be as far. */
-const OVERLAP_MS = 2000;
+/** It stays this long after its successor took over here: a slower other side still sees this one by it. */
+const OVERLAP_MS = 4000;
 
 /**
  * @param epoch {number} the present one
