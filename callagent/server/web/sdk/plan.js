@@ -5,8 +5,11 @@
  * A connection is `{epoch, peer: {userId, sessionId, flow}}`; times are milliseconds.
  */
 
-/** A new connection shows its user from this picture on: by then they come steadily. */
-const STEADY_FRAMES = 3;
+/**
+ * A new connection shows its user from this picture on. Its first second is not steady: the sender does not know yet
+ * what the way carries.
+ */
+const STEADY_FRAMES = 15;
 /** The longest that a replaced connection stays. */
 export const OVERLAP_LIMIT_MS = 5000;
 /** It stays this long after its successor took over here: a slower other side still sees this one by it. */
