@@ -103,7 +103,7 @@ async def test_the_old_picture_stays_until_the_new_one_is_there(page: Page) -> N
           const { mayClose, mayTakeOver } = await import("/sdk/plan.js");
           const all = { audio: true, video: true };
           const sound = { received: 9, frames: 0 };
-          const picture = { received: 9, frames: 15 };
+          const picture = { received: 9, frames: 1 };
           return [
             [
               mayTakeOver(false, picture, all, true),
