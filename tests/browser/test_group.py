@@ -17,8 +17,8 @@ from tests.browser.three import OPEN_CONNECTIONS, Three
 
 LONGEST_GAP_MS = 500
 LONGEST_GAP_WHEN_MORE_MS = 2000
-"""When a third comes, six encoders begin at once on the machine of the test, and the old picture starves: measured
-633 ms on one core. 500 is the aim.
+"""When a third comes, six encoders begin at once on the machine of the test, and the old picture starves:
+633 ms were measured on one core. 500 is the aim.
 """
 PLACEMENT = "mesh"
 """Of a call of three at a service without a media server."""
