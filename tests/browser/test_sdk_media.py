@@ -103,7 +103,7 @@ async def test_the_old_picture_stays_until_the_new_one_is_there(page: Page) -> N
           const { mayClose, mayTakeOver } = await import("/sdk/plan.js");
           const all = { audio: true, video: true };
           const sound = { received: 9, frames: 0 };
-          const picture = { received: 9, frames: 3 };
+          const picture = { received: 9, frames: 1 };
           return [
             [
               mayTakeOver(false, picture, all, true),
@@ -116,8 +116,8 @@ async def test_the_old_picture_stays_until_the_new_one_is_there(page: Page) -> N
             [
               mayClose({ retiredAt: 0, shows: true, takenOverAt: null }, 4999),
               mayClose({ retiredAt: 0, shows: true, takenOverAt: null }, 5000),
-              mayClose({ retiredAt: 0, shows: false, takenOverAt: 1000 }, 2000),
-              mayClose({ retiredAt: 0, shows: false, takenOverAt: 1000 }, 3000),
+              mayClose({ retiredAt: 0, shows: false, takenOverAt: 500 }, 4499),
+              mayClose({ retiredAt: 0, shows: false, takenOverAt: 500 }, 4500),
             ],
           ];
         }"""

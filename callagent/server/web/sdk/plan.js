@@ -5,12 +5,10 @@
  * A connection is `{epoch, peer: {userId, sessionId, flow}}`; times are milliseconds.
  */
 
-/** A new connection shows its user from this picture on: by then they come steadily. */
-const STEADY_FRAMES = 3;
 /** The longest that a replaced connection stays. */
 export const OVERLAP_LIMIT_MS = 5000;
-/** It stays this long after its successor took over here: the other side may not be as far. */
-const OVERLAP_MS = 2000;
+/** It stays this long after its successor took over here: a slower other side still sees this one by it. */
+const OVERLAP_MS = 4000;
 
 /**
  * @param epoch {number} the present one
@@ -53,7 +51,7 @@ export function changes(epoch, links, plan) {
  */
 export function mayTakeOver(connected, vitals, wanted, oldAlive) {
   if (!connected) return false;
-  if (wanted.video && oldAlive) return vitals.frames >= STEADY_FRAMES;
+  if (wanted.video && oldAlive) return vitals.frames > 0;
   return wanted.audio || wanted.video ? vitals.received > 0 : true;
 }
 
