@@ -14,15 +14,24 @@ from typing import Any
 
 from tests.programs import until
 
-START_S = 10.0
+START_S = 20.0
 _USER, _PASSWORD = "kiosk", "relayed"
 
 
 def _free_port(address: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((address, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """For UDP and for TCP: coturn listens on both."""
+    while True:
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+        ):
+            datagrams.bind((address, 0))
+            port: int = datagrams.getsockname()[1]
+            try:
+                stream.bind((address, port))
+            except OSError:
+                continue
+            return port
 
 
 @asynccontextmanager
