@@ -18,6 +18,11 @@ from benchmarks.report import commit
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "docs" / "results"
+AGENT = tuple(
+    f"callagent/{room}"
+    for room in ("agent", "call", "config", "devices", "media", "ports", "protocol", "rtc")
+)
+"""What the agent's process is made of."""
 MEASURED = {
     "audio": ("benchmarks/echo.py", "benchmarks/echo_room.py", "callagent/media/audio_processing"),
     "audio_network": (
@@ -38,7 +43,7 @@ MEASURED = {
     "encoders": ("benchmarks/encoders.py", "benchmarks/encoders_run.py", "callagent/media"),
     "fanout": ("benchmarks/fanout*.py", "callagent/media", "callagent/rtc"),
     "hotplug": ("benchmarks/hotplug*.py", "callagent/agent", "callagent/devices", "callagent/media"),
-    "idle": ("benchmarks/idle.py", "callagent"),
+    "idle": ("benchmarks/idle.py", *AGENT),
     # The guest's agent; the service beside it only has to be there.
     "laboratory": (
         "benchmarks/laboratory.py",
@@ -58,7 +63,7 @@ MEASURED = {
         "callagent/ports",
         "callagent/rtc",
     ),
-    "setup": ("benchmarks/setup.py", "callagent"),
+    "setup": ("benchmarks/setup.py", *AGENT, "callagent/server", ":(exclude)callagent/server/web"),
     "signalling": (
         "benchmarks/signalling*.py",
         "benchmarks/cpu_group.py",

@@ -8,6 +8,8 @@ import { errorText, texts } from "./messages.js";
 
 const NAMES = { camera: texts.deviceCamera, microphone: texts.deviceMicrophone, speaker: texts.deviceSpeaker };
 
+const CLOSE_FIRST = { closeFirst: true };
+
 export class Settings {
   #devices;
   #engine;
@@ -21,8 +23,8 @@ export class Settings {
     this.#bind("setting-camera", (value) => this.#reopen({ cameraId: value }, ["camera"]));
     this.#bind("setting-microphone", (value) => this.#reopen({ microphoneId: value }, ["microphone"]));
     this.#bind("setting-speaker", (value) => this.#changeSpeaker(value));
-    this.#bind("setting-echo", (value) => this.#reopen({ echoCancellation: value }, ["microphone"]));
-    this.#bind("setting-noise", (value) => this.#reopen({ noiseSuppression: value }, ["microphone"]));
+    this.#bind("setting-echo", (value) => this.#reopen({ echoCancellation: value }, ["microphone"], CLOSE_FIRST));
+    this.#bind("setting-noise", (value) => this.#reopen({ noiseSuppression: value }, ["microphone"], CLOSE_FIRST));
     devices.addEventListener("change", () => this.#dialog.open && this.#fill());
     devices.addEventListener("reopen", ({ detail }) => engine.replaceDevices([detail.kind]).catch(() => {}));
     byId("switch-to-audio").addEventListener("click", () => this.#switchToAudio());
@@ -46,11 +48,11 @@ export class Settings {
     });
   }
 
-  async #reopen(changed, kinds) {
+  async #reopen(changed, kinds, how) {
     const before = { ...this.#devices.settings };
     this.#devices.change(changed);
     try {
-      await this.#engine.replaceDevices(kinds);
+      await this.#engine.replaceDevices(kinds, how);
     } catch (error) {
       this.#devices.change(before);
       await this.#fill();

@@ -128,8 +128,8 @@ export class Conversation extends EventTarget {
     return this.#local.setCamera(on);
   }
 
-  reopen(kinds) {
-    return this.#local.reopen(kinds);
+  reopen(kinds, how) {
+    return this.#local.reopen(kinds, how);
   }
 
   setSpeaker(speakerId) {

@@ -208,9 +208,10 @@ export class CallEngine extends EventTarget {
   /**
    * The media source's choice of devices or settings changed: open what is in use anew, without a gap.
    * @param kinds "camera", "microphone" or both
+   * @param how.closeFirst {boolean} for other settings of the same device: with a short gap
    */
-  async replaceDevices(kinds = ["microphone", "camera"]) {
-    await this.#conversation.reopen(kinds);
+  async replaceDevices(kinds = ["microphone", "camera"], how = {}) {
+    await this.#conversation.reopen(kinds, how);
   }
 
   /** Send the sound of the others to that speaker, now and from now on; "" is the system's default. */

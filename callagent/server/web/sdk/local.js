@@ -73,20 +73,27 @@ export class LocalMedia extends EventTarget {
   /**
    * Open anew what is in use: the media source's choice of device has changed. What was in use goes on until the
    * other one is there, and beyond when that cannot be opened; then this rejects with a CallError.
+   * With `closeFirst` it is closed before: of the same device, open twice, a browser may give the second one the
+   * first one's settings.
    */
-  async reopen(kinds = KINDS) {
-    for (const kind of kinds) if (this.#slots[kind].track) await this.#swap(kind);
+  async reopen(kinds = KINDS, { closeFirst = false } = {}) {
+    for (const kind of kinds) if (this.#slots[kind].track) await this.#swap(kind, closeFirst);
   }
 
-  async #swap(kind) {
+  async #swap(kind, closeFirst) {
     const slot = this.#slots[kind];
     const turn = (slot.opening = ++this.#turn);
     const old = slot.track;
+    if (closeFirst) old.stop();
     let track;
     try {
       track = await this.#source.open(kind);
     } catch (thrown) {
-      if (slot.opening === turn) slot.opening = 0;
+      if (slot.opening === turn) {
+        slot.opening = 0;
+        if (closeFirst) this.#release(kind);
+        this.#announce();
+      }
       throw deviceError(thrown, kind);
     }
     if (slot.opening !== turn) {
