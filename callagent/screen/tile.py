@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import cast, get_args
 
 import av
-from PySide6.QtCore import Property, QObject, QRect, QRectF, QTimer, Signal
+from PySide6.QtCore import Property, QRect, QRectF, QTimer, Signal
 from PySide6.QtGui import QColor, QImage
 from PySide6.QtQml import qmlRegisterType
 from PySide6.QtQuick import (
@@ -68,7 +68,9 @@ class VideoTile(QQuickItem):
         """Of the picture, upright; zero while there is none."""
         self._painter: Painter = SoftwarePainter()
         self._painter_name: PainterName = "software"
-        self._painter_window: QQuickWindow | None = None
+        self._painter_chosen = False
+        self._window: QQuickWindow | None = None
+        """Not `window()`, whose answer the binding makes a child of this tile and ends with it."""
         self._shown = 0
         """The number of the picture that was converted last."""
         self.drawn: PictureHeader | None = None
@@ -81,6 +83,7 @@ class VideoTile(QQuickItem):
         self._texture_node: QSGSimpleTextureNode | None = None
         self._painted: Painted | None = None
         self.visibleChanged.connect(self.update)
+        self.windowChanged.connect(self._enter)
 
     # --- what QML sets and reads ----------------------------------------------------
 
@@ -198,6 +201,10 @@ class VideoTile(QQuickItem):
         if new.size() != old.size():
             self._draw_anew()
 
+    def _enter(self, window: QQuickWindow | None) -> None:
+        self._window = window
+        self._painter_chosen = False
+
     # --- the scene graph ------------------------------------------------------------
 
     def updatePaintNode(  # type: ignore[override]  # noqa: N802 - the stubs know of no None
@@ -215,7 +222,7 @@ class VideoTile(QQuickItem):
 
     def _convert(self) -> Painted | None:
         """The newest picture, if it was not converted already."""
-        window = self.window()
+        window = self._window
         if self._source is None or window is None or not self.isVisible():
             return None
         self._choose_painter(window)
@@ -246,7 +253,7 @@ class VideoTile(QQuickItem):
         return painted
 
     def _show(self, painted: Painted) -> None:
-        window = self.window()
+        window = self._window
         assert window is not None
         texture = window.createTextureFromImage(
             painted.image, QQuickWindow.CreateTextureOption.TextureIsOpaque
@@ -267,7 +274,7 @@ class VideoTile(QQuickItem):
 
     def _blank(self) -> None:
         """Nothing of the last picture is left, neither on the screen nor in memory."""
-        window = self.window()
+        window = self._window
         if self._texture_node is None or self._painted is None or window is None:
             return
         black = QImage(1, 1, QImage.Format.Format_RGB32)
@@ -278,9 +285,9 @@ class VideoTile(QQuickItem):
 
     def _choose_painter(self, window: QQuickWindow) -> None:
         """Once for each window."""
-        if window is self._painter_window:
+        if self._painter_chosen:
             return
-        self._painter_window = window
+        self._painter_chosen = True
         name = painter_of(window)
         if name != self._painter_name:
             self._painter_name = name
@@ -290,8 +297,3 @@ class VideoTile(QQuickItem):
 
     def _complain(self, error: Exception) -> None:
         logger.warning("a picture of %s cannot be shown: %s", self._stream, error)
-
-
-def tiles_of(item: QObject) -> list[VideoTile]:
-    """All tiles below an item, for `status` and tests."""
-    return item.findChildren(VideoTile)

@@ -183,3 +183,11 @@ async def test_the_agent_restarted_brings_the_picture_back(tmp_path: Path) -> No
                 await page.ask(painted=2)
             await page.ask(picture=False)
             assert is_red(await page.grab(tmp_path / "gone.png"))
+
+
+async def test_the_window_outlives_its_tiles(tmp_path: Path) -> None:
+    """The binding made the window a child of whatever asked for it with QQuickItem.window()."""
+    async with feeding(tmp_path / "f"), TilePage(tmp_path / "f", OFFSCREEN) as page:
+        await page.ask(set={"stream": STREAM})
+        await page.ask(painted=2)
+        assert await page.ask(destroy=True) == {"window": True}

@@ -8,6 +8,7 @@
     {"picture": bool}   answers when hasPicture is so
     {"grab": FILE}      the window as PNG
     {"state": true}     answers with the tile's properties and what was counted
+    {"destroy": true}   the tile, as the end of a call does; answers with what is left of the window
 
 The platform and the scene graph's backend are those of the environment; TILE_PAGE_PAINTER=gpu has any OpenGL
 taken for that of a GPU.
@@ -20,6 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import shiboken6
 from PySide6.QtCore import QObject, QSocketNotifier, QTimer
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtQml import QQmlApplicationEngine
@@ -86,11 +88,18 @@ class Page(QObject):
         elif verb == "grab":
             self._window.grabWindow().save(what)
             answer({})
+        elif verb == "destroy":
+            self._tile.destroyed.connect(self._tell_what_is_left)
+            self._tile.deleteLater()
         else:
             names = ("hasPicture", "pictureWidth", "pictureHeight", "painter")
             state = {name: self._tile.property(name) for name in names}
             drawn = self._tile.drawn.counter if self._tile.drawn is not None else 0
             answer(state | {"painted": self._painted, "frames": self._frames, "drawn": drawn})
+
+    def _tell_what_is_left(self) -> None:
+        # Not before Qt is back from its destructor, which the binding learns of last.
+        QTimer.singleShot(0, lambda: answer({"window": shiboken6.isValid(self._window)}))
 
     def _wait(self, done: Any, deadline: float) -> None:
         if done():
