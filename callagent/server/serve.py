@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import errno
+import gc
 import logging
 import os
 import resource
@@ -109,6 +110,7 @@ async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | N
     async with running_service(config) as handle:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, handle.stop)
+        _keep_what_is_there()
         try:
             if started is not None:
                 started(handle)
@@ -119,6 +121,15 @@ async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | N
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.remove_signal_handler(number)
     return 0
+
+
+def _keep_what_is_there() -> None:
+    """Modules and routes live as long as the service: no garbage collection needs to look at them again.
+
+    It takes 0.1 s for all of them, in which nobody's phone rings.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager
