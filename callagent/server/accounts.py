@@ -102,7 +102,7 @@ class Accounts:
         """The app's secret key."""
         wanted = {"app": _storable(app_id)}
         secret: str | None = await self._storage.read(
-            lambda connection: connection.execute(_SECRET, wanted).scalar_one_or_none()
+            lambda connection: connection.execute(_SECRET, wanted).scalar_one_or_none(), short=True
         )
         if secret is None:
             raise _unknown_app()

@@ -6,10 +6,11 @@ compare-and-set and raises `Conflict`, and the caller starts again from the load
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from callagent.protocol.errors import CallAgentError, ErrorCode
@@ -23,12 +24,32 @@ from callagent.server.storage.calls import Versioned
 from callagent.server.storage.engine import Conflict, Storage
 from callagent.server.storage.event_log import Delivery, SessionKey
 from callagent.server.storage.sessions import NewSession, SessionEnd
-from callagent.server.storage.tables import UserRow, table
+from callagent.server.storage.tables import SessionRow, UserBusyRow, UserRow, table
 from callagent.server.storage.timers import Timer, TimerKey, TimerKind
 
-_USERS = table(UserRow).c
-_FACTS = select(_USERS.user_id, _USERS.nickname, _USERS.blocked).where(
-    _USERS.app_id == bindparam("app"), _USERS.user_id.in_(bindparam("users", expanding=True))
+_USERS, _BUSY, _SESSIONS = table(UserRow).c, table(UserBusyRow).c, table(SessionRow).c
+_FACTS = (
+    select(
+        _USERS.user_id,
+        _USERS.nickname,
+        _USERS.blocked,
+        _BUSY.call_id,
+        exists()
+        .where(
+            _SESSIONS.app_id == _USERS.app_id,
+            _SESSIONS.user_id == _USERS.user_id,
+            _SESSIONS.connected.is_(True),
+        )
+        .label("connected"),
+    )
+    .select_from(
+        table(UserRow).join(
+            table(UserBusyRow),
+            (_BUSY.app_id == _USERS.app_id) & (_BUSY.user_id == _USERS.user_id),
+            isouter=True,
+        )
+    )
+    .where(_USERS.app_id == bindparam("app"), _USERS.user_id.in_(bindparam("users", expanding=True)))
 )
 
 
@@ -104,7 +125,9 @@ class Repository:
         known = self._live.get((app_id, call_id))
         if known is not None:
             return known
-        return await self._storage.read(lambda connection: calls.load(connection, app_id, call_id))
+        return await self._storage.read(
+            lambda connection: calls.load(connection, app_id, call_id), short=True
+        )
 
     async def in_room(self, app_id: int, room_id: int | str) -> list[str]:
         """The ids of the live calls in this room; 123 and "123" are two."""
@@ -116,31 +139,33 @@ class Repository:
             call = calls.load(connection, app_id, busy[user_id]) if busy else None
             return UserCall(user_id, call)
 
-        return await self._storage.read(work)
+        return await self._storage.read(work, short=True)
 
     async def load_invite(self, app_id: int, users: list[str]) -> InviteFacts:
         def work(connection: Connection) -> InviteFacts:
             rows = connection.execute(_FACTS, {"app": app_id, "users": users}).all()
             return InviteFacts(
                 known={row.user_id: row.nickname for row in rows},
-                busy=frozenset(calls.busy_with(connection, app_id, users)),
+                busy=frozenset(row.user_id for row in rows if row.call_id is not None),
                 blocked=frozenset(row.user_id for row in rows if row.blocked),
-                connected=sessions.connected_users(connection, app_id, users),
+                connected=frozenset(row.user_id for row in rows if row.connected),
             )
 
-        return await self._storage.read(work)
+        return await self._storage.read(work, short=True)
 
     async def commit(self, changes: Changes, now: float) -> Committed:
         """Raises Conflict; NOT_LOGGED_IN when the session that asks is gone."""
         remember = partial(self._remember, changes) if self._storage.one_writer else None
         try:
-            return await self._storage.write(lambda connection: _apply(connection, changes, now), remember)
+            return await self._storage.write(
+                lambda connection: _apply(connection, changes, now), remember, short=True
+            )
         except (Conflict, IntegrityError) as error:
             self._forget(changes.before)
             raise Conflict from error
 
     def _remember(self, changes: Changes) -> None:
-        """On the writer's thread, in the order of the commits: an older call never follows a newer one."""
+        """In the order of the commits: an older call never follows a newer one."""
         if changes.step is None:
             return
         call = changes.step.call
@@ -179,8 +204,9 @@ def _apply(connection: Connection, changes: Changes, now: float) -> Committed:
         (timers.add if before is None else timers.put)(connection, due)
         timers.remove(connection, cleared)
     events = (step.events if step is not None else ()) + changes.notices
+    sessions_of = _sessions_of(connection, changes, events)
     if events:
-        addressed = _resolve(connection, app_id, events)
+        addressed = _resolve(events, sessions_of)
         deliveries = event_log.append(connection, app_id, addressed, now)
     told = False
     if changes.callbacks:
@@ -198,9 +224,6 @@ def _apply(connection: Connection, changes: Changes, now: float) -> Committed:
 
 
 def _check(connection: Connection, changes: Changes) -> None:
-    needed = changes.needs_session
-    if needed is not None and not sessions.exists(connection, SessionKey(changes.app_id, needed)):
-        raise CallAgentError(ErrorCode.NOT_LOGGED_IN, "This session has ended; log in again")
     if changes.expects is not None:
         user_id = changes.expects.user_id
         # Other databases than SQLite have several writers: they meet at the user's row.
@@ -221,19 +244,32 @@ def _open_session(connection: Connection, new: NewSession, now: float) -> None:
     devices.logged_in(connection, new, now)
 
 
+def _sessions_of(
+    connection: Connection, changes: Changes, events: tuple[Addressed, ...]
+) -> Mapping[str, list[str]]:
+    """Of the users who are told something. Raises NOT_LOGGED_IN when the session that asks is gone."""
+    users = {event.to.user_id for event in events if isinstance(event.to, ToUser)}
+    needed = changes.needs_session
+    found: dict[str, list[str]] = defaultdict(list)
+    if not users and needed is None:
+        return found
+    asks = needed is None
+    for user_id, session_id in sessions.ids_of(connection, changes.app_id, users, needed):
+        asks = asks or session_id == needed
+        found[user_id].append(session_id)
+    if not asks:
+        raise CallAgentError(ErrorCode.NOT_LOGGED_IN, "This session has ended; log in again")
+    return found
+
+
 def _resolve(
-    connection: Connection, app_id: int, events: tuple[Addressed, ...]
+    events: tuple[Addressed, ...], sessions_of: Mapping[str, list[str]]
 ) -> dict[str, list[AnyEventData]]:
     """The events of each session, in order."""
-    users = {event.to.user_id for event in events if isinstance(event.to, ToUser)}
-    sessions_of: dict[str, list[str]] = defaultdict(list)
-    if users:
-        for user_id, session_id in sessions.ids_of_users(connection, app_id, users):
-            sessions_of[user_id].append(session_id)
     of_session: dict[str, list[AnyEventData]] = defaultdict(list)
     for event in events:
         if isinstance(event.to, ToUser):
-            targets = [s for s in sessions_of[event.to.user_id] if s != event.to.but_session]
+            targets = [s for s in sessions_of.get(event.to.user_id, ()) if s != event.to.but_session]
         else:
             targets = [event.to.session_id]
         for session_id in targets:

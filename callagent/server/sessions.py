@@ -192,7 +192,7 @@ class Sessions:
             timers.put(connection, [timer])
             return [timer]
 
-        self._timers.changed(await retried(lambda: self._storage.write(work)), ())
+        self._timers.changed(await retried(lambda: self._storage.write(work, short=True)), ())
 
     async def logout(self, login: Login) -> None:
         """The user leaves on purpose; a call this session is in, too."""
@@ -252,7 +252,7 @@ class Sessions:
         """
 
         async def attempt() -> StoredSession | None:
-            stored = await self._storage.read(lambda connection: sessions.load(connection, key))
+            stored = await self._storage.read(lambda connection: sessions.load(connection, key), short=True)
             now = self._now()
             if stored is None or (connection is not None and stored.connection != connection):
                 return None
@@ -289,7 +289,7 @@ class Sessions:
                 .join(UserRow, ours, isouter=True)
                 .where(AppRow.app_id == app_id)
             )
-            row = await self._storage.read(lambda connection: connection.execute(query).first())
+            row = await self._storage.read(lambda connection: connection.execute(query).first(), short=True)
         if row is None:
             raise CallAgentError(ErrorCode.UNKNOWN_APP, "There is no such app", "sdkAppId")
         return _App(row.secret, row.multi_device, bool(row.blocked))
@@ -308,7 +308,7 @@ class Sessions:
             event_log.trim(connection, key, resume.last_seq)
             return stored, number
 
-        found = await self._storage.write(work)
+        found = await self._storage.write(work, short=True)
         if found is None:
             return None
         stored, number = found
@@ -324,7 +324,9 @@ class Sessions:
 
     async def _open(self, hello: Hello, multi_device: bool, address: str) -> Login:
         app_id, user_id = hello.sdk_app_id, hello.user_id
-        older = await self._storage.read(lambda connection: sessions.of_user(connection, app_id, user_id))
+        older = await self._storage.read(
+            lambda connection: sessions.of_user(connection, app_id, user_id), short=True
+        )
         for session in older:
             if session.device_id == hello.device_id:
                 await self.end(session.key, UserStatus.OFFLINE)

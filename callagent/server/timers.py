@@ -136,11 +136,11 @@ class StoredTimers:
         try:
             now = self._now()
             if not await self._storage.write(
-                lambda connection: timers.claim(connection, timer, now, now + CLAIM_S)
+                lambda connection: timers.claim(connection, timer, now, now + CLAIM_S), short=True
             ):
                 return
             await fire(timer)
-            await self._storage.write(lambda connection: timers.remove_if_due(connection, timer))
+            await self._storage.write(lambda connection: timers.remove_if_due(connection, timer), short=True)
         except Exception:
             # The claim stands until then. One timer's failure must not stop the others.
             logger.exception(

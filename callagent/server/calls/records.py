@@ -50,7 +50,7 @@ async def record_of_call(storage: Storage, app_id: int, call_id: str) -> CallRec
         row = connection.execute(_ONE, {"app": app_id, "call": call_id}).first()
         return _record(row, _members(connection, app_id, [call_id])) if row is not None else None
 
-    return await storage.read(work)
+    return await storage.read(work, short=True)
 
 
 async def records_of(storage: Storage, app_id: int, wanted: RecordFilter) -> Found:

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The rows of the live sessions."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
 
 from callagent.protocol.enums import UserStatus
 from callagent.server.storage.event_log import SessionKey
 from callagent.server.storage.tables import SessionRow, UserRow, table
 
 _SESSIONS = table(SessionRow).c
-_OF_USERS = (_SESSIONS.app_id == bindparam("app"), _SESSIONS.user_id.in_(bindparam("users", expanding=True)))
-_THERE = select(_SESSIONS.user_id).where(
-    _SESSIONS.app_id == bindparam("app"), _SESSIONS.session_id == bindparam("session")
+_IDS = select(_SESSIONS.user_id, _SESSIONS.session_id).where(
+    _SESSIONS.app_id == bindparam("app"),
+    or_(
+        _SESSIONS.user_id.in_(bindparam("users", expanding=True)),
+        _SESSIONS.session_id == bindparam("session"),
+    ),
 )
-_IDS = select(_SESSIONS.user_id, _SESSIONS.session_id).where(*_OF_USERS)
-_CONNECTED = select(_SESSIONS.user_id).where(*_OF_USERS, _SESSIONS.connected.is_(True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +70,12 @@ def of_user(connection: Connection, app_id: int, user_id: str) -> list[StoredSes
     return _select(connection, SessionRow.app_id == app_id, SessionRow.user_id == user_id)
 
 
-def exists(connection: Connection, key: SessionKey) -> bool:
-    wanted = {"app": key.app_id, "session": key.session_id}
-    return connection.execute(_THERE, wanted).first() is not None
-
-
-def ids_of_users(connection: Connection, app_id: int, user_ids: set[str]) -> list[tuple[str, str]]:
-    """Pairs of user and session."""
-    rows = connection.execute(_IDS, {"app": app_id, "users": list(user_ids)})
-    return [(user_id, session_id) for user_id, session_id in rows]
+def ids_of(
+    connection: Connection, app_id: int, user_ids: set[str], session_id: str | None
+) -> list[tuple[str, str]]:
+    """Of these users and, if it is there, this one: pairs of user and session."""
+    rows = connection.execute(_IDS, {"app": app_id, "users": list(user_ids), "session": session_id})
+    return [(user_id, found) for user_id, found in rows]
 
 
 def add(connection: Connection, new: NewSession, now: float) -> None:
@@ -142,12 +139,6 @@ def set_all_away(connection: Connection, now: float, node: str | None = None) ->
         .returning(SessionRow.app_id, SessionRow.session_id)
     )
     return [SessionKey(row.app_id, row.session_id) for row in connection.execute(change)]
-
-
-def connected_users(connection: Connection, app_id: int, user_ids: Iterable[str]) -> frozenset[str]:
-    """Those with a session that is connected at this moment."""
-    rows = connection.execute(_CONNECTED, {"app": app_id, "users": list(user_ids)})
-    return frozenset(rows.scalars())
 
 
 def blocked_users(connection: Connection) -> list[tuple[int, str]]:

@@ -25,9 +25,9 @@ class CountingStorage(Storage):
 
     reads = 0
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
+    async def read(self, work: Callable[[Connection], T], *, short: bool = False) -> T:
         self.reads += 1
-        return await super().read(work)
+        return await super().read(work, short=short)
 
 
 @pytest.fixture
