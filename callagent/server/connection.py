@@ -11,6 +11,7 @@ from callagent.protocol import taken_out
 from callagent.protocol.base import Wire
 from callagent.protocol.events import Event, Moment
 from callagent.protocol.requests import Bye
+from callagent.server.patience import Patience
 
 MAX_QUEUED = 256
 """Messages a consumer may be behind before it is closed; its session stays and can be resumed."""
@@ -124,18 +125,31 @@ class Outbox:
         Raises TimeoutError when a message is not taken in SEND_TIMEOUT_S, and what
         `send` raises when the connection is gone.
         """
-        while not self.overflowed:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._queue:
-                await _in_time(send, self._queue.popleft())
-            if self._behind and self._log is not None and not self._closing:
-                await self._catch_up(self._log, send)
-                self._wake.set()
-            elif self._closing:
-                return
+        loop = asyncio.get_running_loop()
+        began = 0.0
 
-    async def _catch_up(self, log: ReadLog, send: Callable[[str], Awaitable[None]]) -> None:
+        async def send_in_time(message: Wire) -> None:
+            nonlocal began
+            began = loop.time()
+            with patience:
+                await send(encode(message))
+
+        patience = Patience(lambda: began + SEND_TIMEOUT_S)
+        try:
+            while not self.overflowed:
+                await self._wake.wait()
+                self._wake.clear()
+                while self._queue:
+                    await send_in_time(self._queue.popleft())
+                if self._behind and self._log is not None and not self._closing:
+                    await self._catch_up(self._log, send_in_time)
+                    self._wake.set()
+                elif self._closing:
+                    return
+        finally:
+            patience.close()
+
+    async def _catch_up(self, log: ReadLog, send: Callable[[Wire], Awaitable[None]]) -> None:
         # Until the log is read everything waits for it: what the bus brings now would go out too early.
         known = self._newest
         missed = [event for event in await log(self.sent_seq) if event.seq > self.sent_seq]
@@ -144,18 +158,13 @@ class Outbox:
         # What was stored before the reading began is read, or gone with the session.
         self._behind = self._newest > max(known, self.sent_seq)
         for event in missed:
-            await _in_time(send, event)
+            await send(event)
         while self._later and not self._behind:
             self.put(self._later.popleft())
 
     def _send_event(self, event: Event) -> None:
         self.sent_seq = event.seq
         self.put(event)
-
-
-async def _in_time(send: Callable[[str], Awaitable[None]], message: Wire) -> None:
-    async with asyncio.timeout(SEND_TIMEOUT_S):
-        await send(encode(message))
 
 
 def encode(message: Wire) -> str:

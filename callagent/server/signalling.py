@@ -30,6 +30,7 @@ from callagent.protocol.requests import (
 from callagent.server.connection import Outbox
 from callagent.server.limits import TooMany
 from callagent.server.parsing import BadMessage, failure, parse
+from callagent.server.patience import Patience
 from callagent.server.sessions import Login
 
 if TYPE_CHECKING:
@@ -129,19 +130,23 @@ class SignallingConnection:
         await self._websocket.send_text(text)
 
     async def _read(self) -> None:
-        opened_at = self._heard_at = asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        opened_at = self._heard_at = loop.time()
+        patience = Patience(lambda: self._deadline(opened_at))
+        try:
+            await self._read_patiently(patience, loop)
+        except TimeoutError:
+            self._give_up()
+        finally:
+            patience.close()
+
+    async def _read_patiently(self, patience: Patience, loop: asyncio.AbstractEventLoop) -> None:
         while True:
-            try:
-                async with asyncio.timeout_at(self._deadline(opened_at)):
-                    message = await self._websocket.receive()
-            except TimeoutError:
-                if asyncio.get_running_loop().time() < self._deadline(opened_at):
-                    continue  # the hello succeeded meanwhile
-                self._give_up()
-                return
+            with patience:
+                message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
                 return
-            self._heard_at = asyncio.get_running_loop().time()
+            self._heard_at = loop.time()
             text = message.get("text")
             if text is None:
                 self._answer(ProtocolError(code=ErrorCode.MALFORMED_MESSAGE, message="Not a text frame"))
