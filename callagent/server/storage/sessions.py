@@ -3,19 +3,17 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from callagent.protocol.enums import UserStatus
 from callagent.server.storage.event_log import SessionKey
 from callagent.server.storage.tables import SessionRow, UserRow, table
 
 _SESSIONS = table(SessionRow).c
-_IDS = select(_SESSIONS.user_id, _SESSIONS.session_id).where(
-    _SESSIONS.app_id == bindparam("app"),
-    or_(
-        _SESSIONS.user_id.in_(bindparam("users", expanding=True)),
-        _SESSIONS.session_id == bindparam("session"),
-    ),
+_IDS = select(_SESSIONS.user_id, _SESSIONS.session_id).where(_SESSIONS.app_id == bindparam("app"))
+# Not OR: for that SQLite looks through all sessions of the app.
+_IDS_OF = _IDS.where(_SESSIONS.user_id.in_(bindparam("users", expanding=True))).union(
+    _IDS.where(_SESSIONS.session_id == bindparam("session"))
 )
 
 
@@ -74,7 +72,7 @@ def ids_of(
     connection: Connection, app_id: int, user_ids: set[str], session_id: str | None
 ) -> list[tuple[str, str]]:
     """Of these users and, if it is there, this one: pairs of user and session."""
-    rows = connection.execute(_IDS, {"app": app_id, "users": list(user_ids), "session": session_id})
+    rows = connection.execute(_IDS_OF, {"app": app_id, "users": list(user_ids), "session": session_id})
     return [(user_id, found) for user_id, found in rows]
 
 
