@@ -110,7 +110,7 @@ async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | N
     async with running_service(config) as handle:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, handle.stop)
-        _keep_what_is_there()
+        _collect_seldom()
         try:
             if started is not None:
                 started(handle)
@@ -123,13 +123,16 @@ async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | N
     return 0
 
 
-def _keep_what_is_there() -> None:
-    """Modules and routes live as long as the service: no garbage collection needs to look at them again.
+def _collect_seldom() -> None:
+    """Have garbage collections stop everything seldom and for a short time.
 
-    It takes 0.1 s for all of them, in which nobody's phone rings.
+    Modules and routes live as long as the service: none needs to look at them again, which takes 0.1 s. And of
+    what is looked at less often less is only on its way: with Python's own numbers 5,000 sessions, 0.7 s each
+    time, were looked through every few seconds.
     """
     gc.collect()
     gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 @asynccontextmanager
