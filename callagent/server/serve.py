@@ -126,8 +126,8 @@ async def serve(config: ServerConfig, started: Callable[[ServeHandle], None] | N
 def _collect_seldom() -> None:
     """Have garbage collections stop everything seldom and for a short time.
 
-    Modules and routes live as long as the service: none needs to look at them again, which takes 0.1 s. And of
-    what is looked at less often less is only on its way: with Python's own numbers 5,000 sessions, 0.7 s each
+    Modules and routes live as long as the service: none needs to look at them again, which takes 0.1 s. And
+    the less often it looks the less is only on its way: with Python's own numbers 5,000 sessions, 0.7 s each
     time, were looked through every few seconds.
     """
     gc.collect()
