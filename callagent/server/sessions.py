@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Sessions: who is logged in where, from hello to the end."""
 
+import itertools
 import logging
 import time
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ from callagent.server.storage.timers import Timer
 from callagent.server.timers import Timers
 
 BLOCKED = "This account was blocked"
+TRIMMED_AT_ONCE = 50
+"""Sessions of one transaction: some milliseconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -156,23 +159,22 @@ class Sessions:
             self._acks[key] = seq
 
     async def trim(self) -> None:
-        """Forget what was acknowledged, in one transaction for all sessions."""
+        """Forget what was acknowledged, so few sessions at once that nobody's ring waits for it."""
         acks, self._acks = self._acks, {}
-        # In one order, lest two transactions each wait for a row the other has.
-        order = sorted(acks, key=lambda key: (key.app_id, key.session_id))
+        while acks:
+            some = dict(itertools.islice(acks.items(), TRIMMED_AT_ONCE))
 
-        def work(connection: Connection) -> None:
-            for key in order:
-                event_log.trim(connection, key, acks[key])
+            def work(connection: Connection, some: dict[SessionKey, int] = some) -> None:
+                event_log.trim(connection, some)
 
-        if not order:
-            return
-        try:
-            await retried(lambda: self._storage.write(work))
-        except BaseException:
-            for key, seq in acks.items():
-                self.acknowledge(key, seq)
-            raise
+            try:
+                await retried(lambda: self._storage.write(work, short=True))
+            except BaseException:
+                for key, seq in acks.items():
+                    self.acknowledge(key, seq)
+                raise
+            for key in some:
+                del acks[key]
 
     async def newest(self) -> dict[SessionKey, int]:
         """The sessions connected to this node, as the database knows, and each one's last event."""
@@ -305,7 +307,7 @@ class Sessions:
                 return None
             number = sessions.reconnect(connection, key, address, self._node)
             timers.remove(connection, [away])
-            event_log.trim(connection, key, resume.last_seq)
+            event_log.trim(connection, {key: resume.last_seq})
             return stored, number
 
         found = await self._storage.write(work, short=True)

@@ -77,8 +77,8 @@ def append(
             too_long[key] = last_seq - MAX_EVENTS
     if deliveries:
         connection.execute(_ADD, [_row(app_id, each.session.session_id, each.event) for each in deliveries])
-    for key, upto in too_long.items():
-        trim(connection, key, upto)
+    if too_long:
+        trim(connection, too_long)
     return deliveries
 
 
@@ -124,9 +124,11 @@ def read_after(connection: Connection, session: SessionKey, seq: int) -> list[Ev
     ]
 
 
-def trim(connection: Connection, session: SessionKey, seq: int) -> None:
-    """Forget the events up to `seq`."""
-    done = {"app": session.app_id, "session": session.session_id, "upto": seq}
+def trim(connection: Connection, upto: Mapping[SessionKey, int]) -> None:
+    """Forget each session's events up to this one."""
+    # In one order, lest two transactions each wait for a row the other has.
+    order = sorted(upto, key=lambda key: (key.app_id, key.session_id))
+    done = [{"app": key.app_id, "session": key.session_id, "upto": upto[key]} for key in order]
     connection.execute(_ACK, done)
     connection.execute(_TRIM, done)
 
