@@ -229,8 +229,9 @@ class SignallingConnection:
             data = (await self._greeting(login)).wire()
             self._answer(Reply(id=hello.id, data=taken_out.pruned("reply", hello.type, data)))
         except CallAgentError as error:
-            self._answer(failure(hello.id, error))
-            self.outbox.dismiss(Bye(code=error.code, message=error.message))
+            told = self._service.limits.refused(self._address, error)
+            self._answer(failure(hello.id, told))
+            self.outbox.dismiss(Bye(code=told.code, message=told.message))
         except Exception:
             logger.exception("a hello failed")
             self._answer(_refused(hello, ErrorCode.SERVER_INTERNAL, "The service failed; try again"))

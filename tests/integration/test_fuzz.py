@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from websockets.sync.client import connect
 
 from callagent.protocol.errors import ErrorCode
-from callagent.protocol.requests import PROTOCOL_VERSION, REQUEST_TYPES
+from callagent.protocol.requests import PROTOCOL_VERSION, REQUEST_TYPES, Hello
 from callagent.server.accounts import ADMINISTRATOR
 from callagent.server.rest.contract import RestCode
 from tests.programs import APP_ID, Service
@@ -89,12 +89,13 @@ ANYTHING = st.recursive(
 NAMES = sorted(
     {f.alias or n for m in REQUEST_TYPES.values() for n, f in m.model_fields.items()} - {"id", "type"}
 )
+HELLO_NAMES = sorted({field.alias or name for name, field in Hello.model_fields.items()} - {"id", "type"})
 
 
 @st.composite
 def requests(draw: st.DrawFn) -> dict[str, Any]:
     """Some type that there is, with some fields that there are, and anything in them."""
-    kind = draw(st.sampled_from([name for name in sorted(REQUEST_TYPES) if name not in ("logout", "hello")]))
+    kind = draw(st.sampled_from([name for name in sorted(REQUEST_TYPES) if name != "logout"]))
     fields = draw(st.dictionaries(st.sampled_from(NAMES), ANYTHING, max_size=5))
     return {"type": kind, **fields}
 
@@ -116,3 +117,24 @@ def test_signalling(service: Service, messages: list[dict[str, Any]]) -> None:
                 answered[answer["id"]] = answer["code"]
         for number, code in answered.items():
             assert ErrorCode(code) is not ErrorCode.SERVER_INTERNAL, (number, messages)
+
+
+@settings(UNHURRIED, max_examples=100)
+@given(fields=st.dictionaries(st.sampled_from(HELLO_NAMES), ANYTHING, max_size=5), ticket=st.booleans())
+def test_hello(service: Service, fields: dict[str, Any], ticket: bool) -> None:
+    """Answered once: with a session, or with the reason and a bye."""
+    hello = {"protocol": PROTOCOL_VERSION, "sdkAppId": APP_ID, "userId": "anna", "deviceId": "fuzz"}
+    if ticket:
+        hello["userSig"] = service.ticket("anna")
+    with connect(f"ws://127.0.0.1:{service.http_port}/v1/signal", compression=None) as channel:
+        channel.send(json.dumps(hello | fields | {"type": "hello", "id": 1}))
+        answer = json.loads(channel.recv(timeout=20))
+        assert (answer["type"], answer["id"]) == ("reply", 1)
+        code = ErrorCode(answer["code"])
+        assert code is not ErrorCode.SERVER_INTERNAL, fields
+        if code is not ErrorCode.OK and code is not ErrorCode.MALFORMED_MESSAGE:
+            assert json.loads(channel.recv(timeout=20)) | {"message": ""} == {
+                "type": "bye",
+                "code": code,
+                "message": "",
+            }

@@ -17,9 +17,11 @@ from websockets.exceptions import InvalidStatus
 from callagent.cli.logs import configure_logging
 from callagent.config import parse_server_config
 from callagent.config.log import LogConfig
+from callagent.protocol.errors import ErrorCode
 from callagent.server.accounts import ADMINISTRATOR, DEFAULT_APP_ID
 from callagent.server.calls.policy import CallPolicy, CallRule
-from callagent.server.limits import LimitSettings
+from callagent.server.ice import IceSettings, TurnServer
+from callagent.server.limits import FAILED_LOGINS, LimitSettings
 from callagent.server.serve import ServeHandle, running_service
 from callagent.server.storage import devices
 from tests.integration.conftest import Backing
@@ -124,6 +126,22 @@ async def test_calls_have_a_limit_of_their_own() -> None:
         assert codes == [8021] * 10 + [90014]
 
 
+async def test_who_guesses_is_slowed_down_and_nobody_else_of_that_address() -> None:
+    async with fresh() as rig, aiohttp.ClientSession(rig.http) as http:
+        codes = []
+        for _ in range(FAILED_LOGINS + 1):
+            async with rig.connect() as client:
+                codes.append((await client.hello("anna", "guessed", "d1"))["code"])
+                assert (await client.message("bye"))["code"] == codes[-1]
+        assert codes == [ErrorCode.USERSIG_INVALID] * FAILED_LOGINS + [ErrorCode.TOO_MANY_REQUESTS]
+        wrong = BackEnd(http, DEFAULT_APP_ID, ADMINISTRATOR, "guessed")
+        assert await wrong.code("call_engine_http_srv/end_call", {"CallId": "x"}) == 60007
+        right = await back_end(rig, http)
+        assert await right.code("call_engine_http_srv/end_call", {"CallId": "x"}) == 101004
+        async with rig.login("anna"):
+            pass
+
+
 async def test_too_many_connections_are_refused() -> None:
     async with fresh(limits=LimitSettings(connections_per_address=2)) as rig:
         async with rig.login("anna"), rig.login("bea"):
@@ -187,11 +205,13 @@ async def test_no_secret_gets_into_a_log(backing: Backing, caplog: pytest.LogCap
     configure_logging(LogConfig(level="debug"))
     caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.INFO, "websockets.client")
-    async with backing.fresh() as rig:
-        await _nothing_hidden_is_in(rig, caplog)
+    shared = TurnServer("turn.example.org", "what the relay and the service share")
+    fixed = {"urls": ["turn:10.0.0.1"], "username": "kiosk", "credential": "never changed"}
+    async with backing.fresh(ice=IceSettings([fixed], [shared])) as rig:
+        await _nothing_hidden_is_in(rig, caplog, shared.secret, fixed["credential"])
 
 
-async def _nothing_hidden_is_in(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
+async def _nothing_hidden_is_in(rig: Rig, caplog: pytest.LogCaptureFixture, *hidden: object) -> None:
     secret = await rig.service.accounts.secret(DEFAULT_APP_ID)
     code = await rig.service.accounts.enrolment_code(DEFAULT_APP_ID, "kiosk")
     async with aiohttp.ClientSession(rig.http) as http:
@@ -203,8 +223,12 @@ async def _nothing_hidden_is_in(rig: Rig, caplog: pytest.LogCaptureFixture) -> N
         rest = await back_end(rig, http)
         assert await rest.code("call_engine_http_srv/end_call", {"CallId": "x"}) == 101004
         async with rig.login("anna") as anna, rig.login("bea") as bea:
-            await in_a_call(rig, anna, bea)
+            call_id = await in_a_call(rig, anna, bea)
+            await anna.ok("renegotiate", callId=call_id, epoch=1)
+            plan = await anna.event("onMediaPlan")
+            passwords = [server["credential"] for server in plan["iceServers"]]
+            assert len(passwords) == 2
             await anna.hello("anna", "forged", "x")
             tokens = [client.session["resumeToken"] for client in (anna, bea)]
-    for hidden in (secret, code, key, ticket, rest.query["usersig"], *tokens):
-        assert hidden not in caplog.text
+    for each in (secret, code, key, ticket, rest.query["usersig"], *tokens, *passwords, *hidden):
+        assert str(each) not in caplog.text

@@ -52,6 +52,11 @@ async def admin_app(
     try:
         verify_usersig(usersig, app_id, secret, identifier)
     except CallAgentError as error:
+        address = request.client.host if request.client is not None else ""
+        if service_of(request).limits.refused(address, error) is not error:
+            raise RestError(
+                RestCode.COMMAND_FREQUENCY, "Too many wrong usersigs from your address; try again in a minute"
+            ) from error
         why = "has expired" if error.code is ErrorCode.USERSIG_EXPIRED else "does not fit the identifier"
         raise RestError(RestCode.USERSIG_INVALID, f"usersig {why}") from error
     if not await accounts.is_admin(app_id, identifier):
