@@ -17,7 +17,9 @@ from tests.unit.server.rig import Client
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     """Of its own: its figures are those of the calls made here."""
-    with running_service(tmp_path_factory.mktemp("service")) as running:
+    # Nobody listens there.
+    servers = [{"url": "ws://127.0.0.1:9"}]
+    with running_service(tmp_path_factory.mktemp("service"), media_servers=servers) as running:
         yield running
 
 
@@ -50,6 +52,8 @@ async def test_an_administrator_sees_calls_and_devices(
         await expect(kiosk).to_contain_text("1.2")
         await expect(page.locator('[data-figure="answered"] strong')).to_have_text("1")
         await expect(page.locator("#days rect.answered")).not_to_have_count(0)
+        await expect(page.locator("#media-servers li")).to_contain_text(["ws://127.0.0.1:9"])
+        await expect(page.locator("#media-servers .bad")).not_to_be_empty()
         await assert_sound_layout(page)
         await page.screenshot(path=screenshots / "admin.png", full_page=True)
         await page.set_viewport_size({"width": 390, "height": 800})

@@ -82,6 +82,19 @@ export function drawDays(element, told, firstDay, days) {
   element.replaceChildren(svg);
 }
 
+/** What /healthz says of each, by its address; without any there is nothing to see. */
+export function drawMediaServers(section, element, servers = {}) {
+  section.hidden = !Object.keys(servers).length;
+  element.replaceChildren(
+    ...Object.entries(servers).map(([url, state]) => {
+      const row = make("li");
+      const said = state.startsWith(url) ? state.slice(url.length).trim() : state;
+      row.append(make("span", "", url), make("span", state === "ok" ? "online" : "bad", said));
+      return row;
+    }),
+  );
+}
+
 export function drawDevices(element, devices) {
   element.replaceChildren(
     ...devices.map((device) => {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 /** The dashboard: signs in, asks every few seconds, draws. */
 
-import { drawDays, drawDevices, drawFigures, drawResults } from "./board.js";
+import { drawDays, drawDevices, drawFigures, drawMediaServers, drawResults } from "./board.js";
 import { count, midnight, moment, utcOffset } from "./format.js";
 import { Rest } from "./rest.js";
 
@@ -67,14 +67,16 @@ async function refresh() {
   const begun = midnight(days);
   try {
     const wanted = { StartTime: begun, UtcOffset: utcOffset(), ...(type ? { CallType: type } : {}) };
-    const [told, devices] = await Promise.all([
+    const [told, devices, health] = await Promise.all([
       asked.ask("call_statistics_http_srv/get_statistics", wanted),
       allDevices(asked),
+      asked.health(),
     ]);
     if (asked !== rest || days !== Number(byId("range").value) || type !== byId("type").value) return;
     drawFigures(byId("figures"), told);
     drawResults(byId("results"), told);
     drawDays(byId("days"), told, begun, days);
+    drawMediaServers(byId("media"), byId("media-servers"), health.details?.media_servers);
     drawDevices(byId("devices"), devices);
     const online = devices.filter((device) => device.Online).length;
     byId("device-count").textContent = `${count(online)} of ${count(devices.length)} online`;

@@ -29,6 +29,11 @@ export class Rest {
     return envelope.Response;
   }
 
+  /** What everybody may know of the service (GET /healthz). */
+  async health() {
+    return (await fetch("/healthz")).json();
+  }
+
   static mustSignIn(error) {
     return error instanceof RestError && SIGN_IN.has(error.code);
   }
