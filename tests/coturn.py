@@ -14,6 +14,7 @@ from typing import Any
 
 from tests.programs import until
 
+DOCUMENT = Path(__file__).parents[1] / "docs" / "networks.md"
 START_S = 20.0
 _USER, _PASSWORD = "kiosk", "relayed"
 
@@ -38,26 +39,35 @@ def _free_port(address: str) -> int:
 async def coturn(address: str = "127.0.0.1") -> AsyncIterator[dict[str, Any]]:
     """Runs at this address, relays from it too; gives the entry for the service's `ice.servers`."""
     port = _free_port(address)
-    options = f"--no-tls --no-dtls -p {port} -a -u {_USER}:{_PASSWORD}"
+    options = f"-n --no-cli -r callagent --no-tls --no-dtls -p {port} -a -u {_USER}:{_PASSWORD}"
     async with _running(address, port, options.split()):
         yield {"urls": [f"turn:{address}:{port}"], "username": _USER, "credential": _PASSWORD}
 
 
 @asynccontextmanager
-async def coturn_with_secret(
-    secret: str, certificate: Path, address: str = "127.0.0.1"
+async def coturn_as_documented(
+    folder: Path, secret: str, certificate: Path, networks: str, address: str = "127.0.0.1"
 ) -> AsyncIterator[tuple[int, int]]:
-    """As docs/networks.md sets it up; gives the ports for UDP and TCP, and for TLS.
+    """With the very file that docs/networks.md shows; gives the ports for UDP and TCP, and for TLS.
 
-    `certificate`: PEM, with its key.
+    `certificate`: PEM, with its key. `networks`: where media may be sent to, `FIRST-LAST`.
     """
     port, tls_port = _free_port(address), _free_port(address)
-    options = [
-        *f"-p {port} --tls-listening-port {tls_port} --use-auth-secret".split(),
-        f"--static-auth-secret={secret}",
-        *("--cert", str(certificate), "--pkey", str(certificate)),
-    ]
-    async with _running(address, port, options):
+    here = {
+        "listening-port=3478": f"listening-port={port}",
+        "tls-listening-port=443": f"tls-listening-port={tls_port}",
+        "static-auth-secret=A-LONG-RANDOM-TEXT": f"static-auth-secret={secret}",
+        "cert=/etc/turn.pem": f"cert={certificate}",
+        "pkey=/etc/turn.pem": f"pkey={certificate}",
+        "allowed-peer-ip=10.0.0.0-10.255.255.255": f"allowed-peer-ip={networks}",
+        "allowed-peer-ip=192.0.2.7": f"allowed-peer-ip={address}",
+    }
+    text = (DOCUMENT.read_text().split("`/etc/turnserver.conf`:\n\n```\n", 1)[1]).split("```", 1)[0]
+    lines = text.splitlines()
+    assert here.keys() <= set(lines), f"no longer in {DOCUMENT.name}: {here.keys() - set(lines)}"
+    file = folder / "turnserver.conf"
+    file.write_text("\n".join(here.get(line, line) for line in lines) + "\n")
+    async with _running(address, port, ["-c", str(file)]):
         yield port, tls_port
 
 
@@ -74,7 +84,7 @@ async def _running(address: str, port: int, options: Sequence[str]) -> AsyncIter
     path = shutil.which("turnserver")
     if path is None:
         raise FileNotFoundError("Debian's coturn is not installed: .ci/packages test")
-    common = f"-n --no-cli --allow-loopback-peers -L {address} -E {address} -r callagent --log-file=stdout"
+    common = f"--allow-loopback-peers -L {address} -E {address} --log-file=stdout"
     with tempfile.TemporaryDirectory(prefix="callagent-") as folder:
         process = await asyncio.create_subprocess_exec(
             *(path, *common.split(), *options, f"--pidfile={folder}/pid", f"--userdb={_database(folder)}"),

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from callagent.cli.exits import OK
+from callagent.cli.exits import CONFIG, OK, CommandFailed
 from callagent.cli.subcommands import Subcommands
 
 if TYPE_CHECKING:
@@ -58,7 +58,12 @@ def _check(args: argparse.Namespace) -> int:
     from callagent.config import load_agent_config, load_server_config
 
     if args.server:
-        load_server_config(args.file)
+        from callagent.server.configured import SecretUnreadable, settings_of
+
+        try:
+            settings_of(load_server_config(args.file))
+        except SecretUnreadable as error:
+            raise CommandFailed(f"{args.file}: {error}", CONFIG) from error
     else:
         load_agent_config(args.file)
     print(f"{args.file}: good")

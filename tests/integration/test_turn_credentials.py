@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""coturn takes the credentials the service makes: over UDP, TCP and TLS, for as long as they last."""
+"""coturn as documented takes the credentials the service makes: over UDP, TCP and TLS, while they last."""
 
 import asyncio
 import ssl
@@ -14,9 +14,10 @@ from aioice.turn import TurnTransport, create_turn_endpoint
 
 from callagent.server.ice import TurnServer
 from callagent.server.tls import local_tls
-from tests.coturn import coturn_with_secret
+from tests.coturn import coturn_as_documented
 
 ADDRESS = "127.0.0.1"
+NETWORK, ELSEWHERE = "127.0.0.0-127.0.0.255", "127.0.1.1"
 SECRET = "north-of-the-river"
 DEADLINE_S = 15.0
 
@@ -33,7 +34,8 @@ async def relay(tmp_path: Path) -> AsyncIterator[Relay]:
     """With the certificate a service makes for itself."""
     local_tls(tmp_path, [ADDRESS])
     trust = ssl.create_default_context(cafile=tmp_path / "ca.crt")
-    async with coturn_with_secret(SECRET, tmp_path / "server.pem", ADDRESS) as (port, tls_port):
+    certificate = tmp_path / "server.pem"
+    async with coturn_as_documented(tmp_path, SECRET, certificate, NETWORK, ADDRESS) as (port, tls_port):
         yield Relay(port, tls_port, trust)
 
 
@@ -100,6 +102,21 @@ async def test_others_are_refused(relay: Relay, username: str, password: str) ->
         with pytest.raises(TransactionFailed) as refused:
             await create_turn_endpoint(Heard, (ADDRESS, relay.port), username, password)
     assert refused.value.response.attributes["ERROR-CODE"][0] in (401, 403)
+
+
+async def test_the_relay_is_no_way_into_other_networks(relay: Relay) -> None:
+    username, password = credentials(600)
+    async with asyncio.timeout(DEADLINE_S):
+        transport, _ = await create_turn_endpoint(Heard, (ADDRESS, relay.port), username, password)
+        client = transport._TurnTransport__inner_protocol  # type: ignore[attr-defined]
+        try:
+            permission = Message(message_method=Method.CREATE_PERMISSION, message_class=Class.REQUEST)
+            permission.attributes["XOR-PEER-ADDRESS"] = (ELSEWHERE, 5000)
+            with pytest.raises(TransactionFailed) as denied:
+                await client.request_with_retry(permission)
+            assert denied.value.response.attributes["ERROR-CODE"][0] == 403
+        finally:
+            transport.close()
 
 
 async def test_a_call_outlasts_its_credentials(relay: Relay) -> None:

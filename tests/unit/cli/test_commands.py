@@ -253,6 +253,17 @@ def test_config_check_and_schema(run: Callable[..., Result], tmp_path: Path) -> 
     path = tmp_path / "server.yaml"
     path.write_text("storage: {directory: data}\n")
     assert run("config", "check", "--server", path) == Result(0, f"{path}: good\n", "")
+    secret = tmp_path / "turn.secret"
+    path.write_text(f"ice: {{turn: [{{host: turn.example.org, secret_file: {secret}}}]}}\n")
+    for content, reason in ((None, "cannot be read"), ("short", "has fewer than 16 characters")):
+        if content is not None:
+            secret.write_text(content)
+        unusable = run("config", "check", "--server", path)
+        assert (unusable.code, unusable.out) == (78, "")
+        assert f"{path}: the TURN secret (ice.turn.secret_file) {reason}" in unusable.err
+    secret.write_text("sixteen and more letters")
+    assert run("config", "check", "--server", path).code == 0
+    path.write_text("storage: {directory: data}\n")
     refused = run("config", "check", path)
     assert (refused.code, f"{path}:1:1: storage: unknown key" in refused.err) == (78, True)
     assert "identity" in json.loads(run("config", "schema").out)["properties"]
