@@ -30,8 +30,8 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --config pyproject.toml --no-cache
 	$(BIN)/vulture
 
-# Two at once: each waits half of its time. Those that measure none of their own go first, which keeps the machine
-# fully busy; the others then have the rest of it to themselves.
+# Those that measure no time of their own wait half of it: two at once. The others have a machine's worth of
+# programs each.
 PATIENT := tests/unit tests/screen $(addprefix tests/integration/test_,back_end.py callbacks.py cluster.py crowd.py documented_fields.py fuzz.py group_back_end.py rest.py serve.py \
 	service_calls.py service_groups.py service_http.py service_input.py service_restart.py service_security.py service_sessions.py)
 
@@ -39,7 +39,7 @@ pytest: $(VENV)/installed-test
 ifeq ($(ARGS),)
 	failed=0; \
 	$(BIN)/pytest -n 2 --dist loadfile $(PATIENT) || failed=1; \
-	$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(filter-out tests/unit tests/screen,$(PATIENT))) tests/integration tests/browser || failed=1; \
+	$(BIN)/pytest $(addprefix --ignore=,$(filter-out tests/unit tests/screen,$(PATIENT))) tests/integration tests/browser || failed=1; \
 	exit $$failed
 else
 	$(BIN)/pytest $(ARGS)

@@ -69,6 +69,7 @@ MEASURED = {
         "benchmarks/cpu_group.py",
         "callagent/protocol",
         "callagent/server",
+        ":(exclude)callagent/server/web",
     ),
     "soak": ("benchmarks/soak*.py", "callagent/media", "callagent/rtc"),
     "weaknet": (

@@ -76,9 +76,10 @@ class Stage:
 
     def settle(self) -> None:
         """Until Qt has nothing more to do: bindings, loaders, layouts."""
-        for _ in range(5):
-            QGuiApplication.sendPostedEvents()
-            QGuiApplication.processEvents()
+        for _ in range(2):
+            _process_events()
+            # Rows and columns are laid out when a picture is due, and Qt takes its time for that.
+            self.picture()
 
     def picture(self) -> QImage:
         return self.window.grabWindow()
@@ -88,7 +89,7 @@ class Stage:
         self.window.deleteLater()
         self.engine.deleteLater()
         QGuiApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)
-        self.settle()
+        _process_events()
         qInstallMessageHandler(None)
 
     # --- what stands there ----------------------------------------------------------
@@ -184,6 +185,12 @@ class Written:
         layout.endLayout()
         runs = layout.glyphRuns()
         return not runs or any(index == 0 for run in runs for index in run.glyphIndexes())
+
+
+def _process_events() -> None:
+    for _ in range(5):
+        QGuiApplication.sendPostedEvents()
+        QGuiApplication.processEvents()
 
 
 def _visible(item: QQuickItem) -> Iterator[QQuickItem]:
