@@ -25,6 +25,7 @@ from aiortc import (
 )
 from aiortc.mediastreams import MediaStreamError
 
+from tests.standstill import WATCH
 from tests.unit.server.rig import Client, Json
 
 BITS, COUNTER_BITS = 16, 12
@@ -86,7 +87,7 @@ class Seen:
     def longest_gap_s(self, since: float) -> float:
         """Between pictures, the last one and now included."""
         times = [at for at, *_ in self.pictures if at >= since]
-        return max(after - before for before, after in itertools.pairwise([since, *times, time.monotonic()]))
+        return WATCH.longest_gap_s([since, *times, time.monotonic()])
 
 
 class Link:

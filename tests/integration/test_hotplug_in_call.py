@@ -5,7 +5,6 @@ Only udev and the nodes are scripted: registry, selection, slots, encoders, WebR
 """
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -32,6 +31,7 @@ from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.protocol.errors import CallAgentError, ErrorCode
 from callagent.server.serve import running_service
 from tests.covers import covers
+from tests.standstill import WATCH
 
 SLATE_LIMIT_S, NEXT_LIMIT_S, BACK_LIMIT_S = 0.2, 1.0, 1.0
 PATH_S = 0.35
@@ -85,8 +85,7 @@ class Scene:
         return await self.until(heard)
 
     def longest_gap_s(self, since: float) -> float:
-        times = [since, *(moment for moment, _ in self.pictures if moment >= since)]
-        return max(after - before for before, after in itertools.pairwise(times))
+        return WATCH.longest_gap_s([since, *(moment for moment, _ in self.pictures if moment >= since)])
 
 
 async def connect(caller: Agent, callee: Agent) -> None:

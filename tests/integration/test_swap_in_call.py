@@ -2,7 +2,6 @@
 """Calls bind to slots: what is behind one is swapped under a running call, and the call does not notice."""
 
 import asyncio
-import itertools
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
@@ -20,6 +19,7 @@ from callagent.devices.virtual.tone_meter import tone_db
 from callagent.ports import SourceState, VideoFrame
 from callagent.protocol.enums import CallState, LoginState, MediaType
 from callagent.server.serve import running_service
+from tests.standstill import WATCH
 
 VIRTUAL = dict.fromkeys(("camera", "microphone", "speaker"), "virtual")
 LONGEST_GAP_S = 0.5
@@ -35,8 +35,7 @@ class Arrivals:
         self.times.append(time.monotonic())
 
     def longest_gap_s(self, since: float) -> float:
-        times = [since, *(moment for moment in self.times if moment >= since)]
-        return max(after - before for before, after in itertools.pairwise(times))
+        return WATCH.longest_gap_s([since, *(moment for moment in self.times if moment >= since)])
 
 
 @dataclass
