@@ -78,6 +78,7 @@ _DARK = api.PeerStatus(user_id="nurses", audio_available=False, video_available=
 SCENES: dict[str, Scene] = {
     "starting": Scene((Gone("no agent"),), {}, "starting"),
     "idle": Scene(_says(_idle()), {}, "touch_to_call"),
+    "idle_no_clock": Scene(_says(_idle()), {"clock": False}, "touch_to_call"),
     "idle_button_only": Scene(_says(_idle()), {"touch": False}, "hint_call"),
     "idle_missed": Scene(_says(_idle(), _idle(counters={"missed_calls": 3})), {}, "missed"),
     "idle_no_network": Scene(_says(_idle(login=LoginState.RECONNECTING)), {}, "no_network"),

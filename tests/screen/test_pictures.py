@@ -5,20 +5,27 @@ from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from PySide6.QtCore import QRectF
 from PySide6.QtGui import QColor, QImage
 
+from callagent.protocol import control as api
+from callagent.screen.agent_link import Heard
 from callagent.screen.texts import languages, load_texts, placeholders
 from callagent.screen.theme import THEMES
 from tests.screen.scenes import NAMES, SCENES, SIZES, site
 from tests.screen.stage import Stage
+from tests.unit.screen.agents import status, told
 
 TOUCH_UNITS = 10.4
 """9 mm on the smallest panel this is made for: 7 inches at 800x480, 86.4 mm high."""
 LEAST_UNITS = 2.7
 """Of a label at arm's length."""
 SLACK = 1.5
+EDGES = 40
+"""Of 255: so much the edge of a letter may differ that has been of another size before."""
 
 CASES = [
     pytest.param(scene, language, standing, id=f"{scene}-{standing}-{language}")
@@ -69,6 +76,21 @@ def test_page(stages: list[Stage], scene: str, language: str, standing: str, tmp
         assert not _collide(_rect(first), _rect(second)), (first.objectName(), second.objectName())
     wanted = _as_shown(load_texts(language).words[SCENES[scene].key])
     assert any(wanted in each.text for each in texts), texts
+
+
+@pytest.mark.parametrize("standing", SIZES)
+@pytest.mark.parametrize("scene", SCENES)
+def test_a_page_is_the_same_whatever_was_there_before(stages: list[Stage], scene: str, standing: str) -> None:
+    """The display turned or another plugged in, another state: nothing stays where it had been."""
+    wanted = play(stages, scene, "en", standing).picture()
+    other = next(size for name, size in SIZES.items() if name != standing)
+    stage = Stage(site("en", **SCENES[scene].site), *other)
+    stages.append(stage)
+    for before in ("idle", "dialing_many", "connected", scene):
+        stage.hear(*SCENES[before].told)
+    stage.window.resize(*SIZES[standing])
+    stage.settle()
+    assert _most_different(stage.picture(), wanted) <= EDGES
 
 
 @pytest.mark.parametrize("language", languages())
@@ -123,13 +145,36 @@ def test_touches_reach_what_they_point_at_however_the_page_is_turned(
     assert [(command.name, command.users) for command in stage.sent] == [("call", ("watson",))]
 
 
+@pytest.mark.parametrize("scene", ["idle", "idle_no_clock", "incoming", "connected"])
 @pytest.mark.parametrize("turn", [90, 270])
-def test_a_turned_page_is_the_same_picture_turned(stages: list[Stage], turn: int) -> None:
-    upright = play(stages, "idle", "en", "portrait")
-    turned = play(stages, "idle", "en", "landscape", turn=turn)
+def test_a_turned_page_is_the_same_picture_turned(stages: list[Stage], turn: int, scene: str) -> None:
+    upright = play(stages, scene, "en", "portrait")
+    turned = play(stages, scene, "en", "landscape", turn=turn)
+    width, height = SIZES["portrait"]
     assert [each.text for each in upright.texts()] == [each.text for each in turned.texts()]
     for first, second in zip(upright.texts(), turned.texts(), strict=True):
-        assert first.box.width() == pytest.approx(second.box.height(), abs=SLACK)
+        box = second.box
+        across, down = (
+            (box.top(), SIZES["landscape"][0] - box.right())
+            if turn == 90
+            else (width - box.bottom(), box.left())
+        )
+        where = (first.box.left(), first.box.top(), first.box.width(), first.box.height())
+        assert where == pytest.approx((across, down, box.height(), box.width()), abs=SLACK), first
+    assert height == SIZES["landscape"][0]
+
+
+@pytest.mark.parametrize("scene", ["idle", "idle_no_clock"])
+def test_a_page_that_is_turned_while_it_stands_is_the_same(stages: list[Stage], scene: str) -> None:
+    """How the screen stands is told together with the first state."""
+    wanted = play(stages, scene, "en", "landscape", turn=90).picture()
+    stage = Stage(site("en", **SCENES[scene].site), *SIZES["landscape"])
+    stages.append(stage)
+    standing = api.OrientationStatus(screen="portrait", reason="display", camera_rotation=0)
+    stage.hear(
+        Heard(told(status(orientation=standing, panel=api.PanelStatus(buttons={"call": "call reception"}))))
+    )
+    assert _most_different(stage.picture(), wanted) <= EDGES
 
 
 def test_controls_ask_for_the_right_thing(stages: list[Stage]) -> None:
@@ -255,6 +300,17 @@ def _rect(item: object) -> QRectF:
 def _collide(first: QRectF, second: QRectF) -> bool:
     common = first.intersected(second)
     return common.width() > SLACK and common.height() > SLACK
+
+
+def _most_different(one: QImage, other: QImage) -> int:
+    first, second = _values(one), _values(other)
+    return int(np.abs(first - second).max())
+
+
+def _values(picture: QImage) -> npt.NDArray[np.int16]:
+    rgb = picture.convertToFormat(QImage.Format.Format_RGB888)
+    # A copy: the memory is the image's, which ends here.
+    return np.frombuffer(rgb.constBits(), np.uint8).astype(np.int16)
 
 
 def _colours(picture: QImage) -> int:

@@ -20,7 +20,8 @@ Item {
 
         Column {
             width: parent.width
-            anchors.verticalCenter: page.lonely || !kiosk.portrait ? parent.verticalCenter : undefined
+            // Not an anchor that comes and goes: without it the column would stay where it had been.
+            y: page.lonely || !kiosk.portrait ? (parent.height - height) / 2 : 0
             spacing: 1.5 * kiosk.unit
 
             Words {
