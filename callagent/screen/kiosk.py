@@ -190,7 +190,10 @@ class Kiosk(QObject):
             "lasted": self._digits(words.span(shown.ended_total_s)) if shown.ended_total_s else "",
             "contacts": contacts,
             "callable": touched and bool(contacts),
-            "prompt": texts.say("touch_to_call" if touched and contacts else "ready"),
+            # Not to people who see above it that there is no network.
+            "prompt": texts.say("touch_to_call" if touched and contacts else "ready")
+            if shown.reachable
+            else "",
             "invite": texts.say("invite"),
             "close": texts.say("close"),
             "banner": self._settings.incoming == "banner",

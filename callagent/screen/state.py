@@ -8,7 +8,7 @@ ends by itself (`Shown.until`).
 from dataclasses import dataclass
 from enum import StrEnum
 
-from callagent.protocol.enums import CallEndReason, CallRole, CallState, MediaType
+from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType
 from callagent.screen.controls import Control, controls_of
 from callagent.screen.hint import button_hint
 from callagent.screen.known import Ended, Known
@@ -66,6 +66,8 @@ class Shown:
     """The page ends by itself then."""
     reconnecting: bool = False
     privacy: bool = False
+    reachable: bool = False
+    """Signed in: calls come, and can be placed."""
 
 
 def show(known: Known, settings: ScreenSettings, now: float) -> Shown:
@@ -107,6 +109,7 @@ def _page(page: Page, known: Known, settings: ScreenSettings, now: float) -> Sho
         until=_until(page, known),
         reconnecting=any(each.key == "reconnecting" for each in found),
         privacy=status.privacy.on,
+        reachable=status.login is LoginState.ONLINE,
     )
 
 

@@ -173,6 +173,8 @@ def test_errors_a_visitor_understands() -> None:
     assert keys(page(told(status(login=LoginState.CONNECTING, uptime_s=2.0)))) == ["connecting"]
     assert keys(page(told(status(login=LoginState.CONNECTING, uptime_s=99.0)))) == ["no_network"]
     assert keys(page(told(status(login=LoginState.LOGGED_OUT)))) == ["logged_out"]
+    assert not page(told(status(login=LoginState.RECONNECTING))).reachable, "nobody is invited to call now"
+    assert page(told(IDLE)).reachable
 
 
 def test_privacy_is_one_notice_and_no_three_faults() -> None:
