@@ -6,11 +6,16 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from callagent.screen.compositor import become_compositor, belongs_under, find_compositor
 from callagent.screen.platform import Machine, NoDisplay, PlatformName, choose
 from callagent.screen.settings import ScreenSettings
 from callagent.screen.texts import load_texts
 
 __all__ = ["NoDisplay", "NoQt", "run_screen"]
+
+_RENDER_NODES = Path("/sys/class/drm")
+_NO_GPU = frozenset({"virtio-pci", "virtio_gpu", "vgem", "vkms"})
+"""Drivers of render nodes on which Mesa draws by the processor."""
 
 
 class NoQt(Exception):
@@ -25,12 +30,14 @@ def run_screen(
     renderer: str = "auto",
     full_screen: bool = True,
 ) -> int:
-    """Show the page until SIGTERM or SIGINT; returns the exit code.
+    """Show the page until SIGTERM or SIGINT; returns the exit code, or becomes the compositor that does.
 
     Raises NoQt, NoDisplay and NoSuchLanguage before anything is shown.
     """
     texts = load_texts(settings.language)
     machine = find_machine(os.environ)
+    if full_screen and belongs_under(machine, platform):
+        become_compositor(machine, renderer)
     chosen = choose(machine, platform, renderer)
     os.environ.update(chosen.environment)
     # Qt reads the environment while it is imported and when its first object is made.
@@ -49,5 +56,12 @@ def find_machine(environment: Mapping[str, str]) -> Machine:
         framebuffer=os.access("/dev/fb0", os.W_OK),
         # The wheels bring their own Qt with them, Debian's package uses the system's.
         wheels=(Path(found.origin).parent / "Qt").is_dir(),
-        gpu=any(Path("/dev/dri").glob("renderD*")),
+        gpu=has_gpu(),
+        compositor=find_compositor(environment),
     )
+
+
+def has_gpu(nodes: Path = _RENDER_NODES) -> bool:
+    """Whether a render node has a driver that draws by itself (`nodes`: of sysfs)."""
+    drivers = [(node / "device/driver").resolve().name for node in nodes.glob("renderD*")]
+    return any(driver not in _NO_GPU for driver in drivers)

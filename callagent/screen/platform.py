@@ -26,7 +26,9 @@ class Machine:
     wheels: bool = True
     """Qt is that of the PyPI wheels, not Debian's."""
     gpu: bool = False
-    """There is a render node."""
+    """There is a render node with a GPU behind it."""
+    compositor: str = ""
+    """Path of cage, where it could drive a display."""
 
 
 @dataclass(frozen=True, slots=True)

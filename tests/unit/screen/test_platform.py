@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How Qt gets onto the display."""
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
+from callagent.screen.compositor import belongs_under, compositor_environment
+from callagent.screen.main import has_gpu
 from callagent.screen.platform import Machine, NoDisplay, PlatformName, choose, page_turn
 
 
@@ -72,3 +75,56 @@ def test_how_far_the_page_is_turned(
     wanted: Literal["auto", 0, 90, 180, 270], standing: str, size: tuple[int, int], turn: int
 ) -> None:
     assert page_turn(wanted, standing, *size) == turn
+
+
+CAGE = "/usr/bin/cage"
+
+
+@pytest.mark.parametrize(
+    ("environment", "compositor", "wanted", "under"),
+    [
+        ({}, CAGE, "auto", True),
+        ({}, CAGE, "wayland", True),
+        ({}, "", "auto", False),
+        ({}, CAGE, "linuxfb", False),
+        ({}, CAGE, "offscreen", False),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, CAGE, "auto", False),  # it is running under one already
+        ({"DISPLAY": ":0"}, CAGE, "auto", False),
+        ({"QT_QPA_PLATFORM": "linuxfb"}, CAGE, "auto", False),
+    ],
+)
+def test_when_the_page_goes_under_a_compositor(
+    environment: dict[str, str], compositor: str, wanted: PlatformName, under: bool
+) -> None:
+    assert belongs_under(Machine(environment, compositor=compositor), wanted) is under
+
+
+@pytest.mark.parametrize(
+    ("gpu", "renderer", "given", "drawn_by"),
+    [
+        (False, "auto", {}, "pixman"),
+        (True, "auto", {}, None),
+        (True, "software", {}, "pixman"),
+        (False, "auto", {"WLR_RENDERER": "gles2"}, "gles2"),
+    ],
+)
+def test_what_the_compositor_finds(
+    gpu: bool, renderer: str, given: dict[str, str], drawn_by: str | None
+) -> None:
+    found = compositor_environment(Machine({"HOME": "/"} | given, gpu=gpu), renderer)
+    assert found.get("WLR_RENDERER") == drawn_by
+    assert found["WLR_LIBINPUT_NO_DEVICES"] == "1", "a kiosk may have no touch screen"
+    assert found["HOME"] == "/"
+
+
+@pytest.mark.parametrize(
+    ("drivers", "gpu"),
+    [([], False), (["virtio_gpu"], False), (["i915"], True), (["vkms", "v3d"], True)],
+)
+def test_what_is_a_gpu(tmp_path: Path, drivers: list[str], gpu: bool) -> None:
+    for number, driver in enumerate(drivers, 128):
+        node = tmp_path / f"renderD{number}" / "device"
+        node.mkdir(parents=True)
+        (tmp_path / "drivers" / driver).mkdir(parents=True)
+        (node / "driver").symlink_to(tmp_path / "drivers" / driver)
+    assert has_gpu(tmp_path) is gpu
