@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Leaves the panel dark and the terminal readable, whatever ended the screen: the last picture would stay.
+"""Leaves the panel dark and the terminal usable, whatever ended the screen: the last picture would stay.
 
 For the unit's ExecStopPost; needs no Qt. A picture of a caller must not stay on the wall after SIGKILL.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 logger = logging.getLogger(__name__)
 
 _KDSETMODE, _KD_TEXT = 0x4B3A, 0
+_KDSKBMODE, _K_UNICODE = 0x4B45, 3
 """linux/kd.h"""
 _BLOCK = 1 << 20
 
@@ -49,5 +50,7 @@ def _to_text(terminal: Path) -> None:
     handle = os.open(terminal, os.O_RDWR | os.O_CLOEXEC | os.O_NOCTTY)
     try:
         fcntl.ioctl(handle, _KDSETMODE, _KD_TEXT)
+        # Qt takes the keys away from the console, too.
+        fcntl.ioctl(handle, _KDSKBMODE, _K_UNICODE)
     finally:
         os.close(handle)

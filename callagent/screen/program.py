@@ -3,16 +3,19 @@
 
 import contextlib
 import logging
+import os
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtGui import QGuiApplication
 
 from callagent.screen import frame_source, tile
 from callagent.screen.agent_link import AgentLink, Told
+from callagent.screen.darken import darken
 from callagent.screen.display_power import DisplayPower, find_switch
 from callagent.screen.kiosk import Kiosk
 from callagent.screen.page import open_page, page_font
@@ -77,7 +80,7 @@ def run(
     kiosk.run()
     power.start()
     try:
-        return int(app.exec())
+        code = int(app.exec())
     finally:
         link.close()
         power.close()
@@ -86,3 +89,14 @@ def run(
         del window, engine
         frame_source.install(None)
         pictures.close()
+    if platform.name == "linuxfb":
+        _end_linuxfb(code)
+    return code
+
+
+def _end_linuxfb(code: int) -> NoReturn:
+    """Without Qt's own end, which is a segmentation fault once its touch screen was touched (6.12)."""
+    for problem in darken(terminal=Path(os.ttyname(0)) if os.isatty(0) else None):
+        logger.warning("%s", problem)
+    logging.shutdown()
+    os._exit(code)
