@@ -52,7 +52,15 @@ fresh:
 # A guest that is twenty times slower takes minutes for what takes seconds here.
 lab: $(VENV)/installed-test | packages-lab
 	tests/lab/build >/dev/null
-	$(BIN)/pytest tests/lab --timeout=300 $(ARGS)
+	tests/lab_screen/build >/dev/null
+ifeq ($(ARGS),)
+	failed=0; \
+	$(BIN)/pytest tests/lab --timeout=300 || failed=1; \
+	$(BIN)/pytest tests/lab_screen --timeout=300 || failed=1; \
+	exit $$failed
+else
+	$(BIN)/pytest --timeout=300 $(ARGS)
+endif
 
 benchmark: $(VENV)/installed-test
 	$(MALLOC) $(BIN)/python -m benchmarks $(ARGS)
