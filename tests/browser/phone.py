@@ -36,6 +36,11 @@ async def wait_until(page: Page, expression: str, argument: object = None, *, de
         await asyncio.sleep(0.05)
 
 
+_SELF = "self"
+_OWN_GAP_MS = 150.0
+"""Twice a picture's time, which a page that has a processor keeps."""
+
+
 def _video(user: str | None) -> str:
     """The selector of a member's picture; without a name, of the only other one."""
     return f"[data-testid='tile-{user}'] video" if user else "#stage .remote video"
@@ -133,6 +138,16 @@ class Phone:
             [_video(user), at_ms, count],
             deadline_s=30,
         )
+
+    async def watch_own_picture(self) -> None:
+        """A witness of how the page itself is doing: its own picture, which no network brings."""
+        await self.watch_frames(_SELF)
+        await self.wait_for_pictures_after(await self.now_ms(), 5, _SELF)
+
+    async def gap_without_own_ms(self, since_ms: float, user: str | None = None) -> float:
+        """The longest gap of a member's picture, less what the page was late with its own meanwhile."""
+        late = await self.longest_gap_ms(since_ms, _SELF) - _OWN_GAP_MS
+        return await self.longest_gap_ms(since_ms, user) - max(0.0, late)
 
     async def longest_gap_ms(self, since_ms: float, user: str | None = None) -> float:
         """Between two pictures that were shown one after the other, since a time of the page's clock."""

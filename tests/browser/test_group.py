@@ -16,10 +16,6 @@ from tests.browser.service import RunningService
 from tests.browser.three import OPEN_CONNECTIONS, Three
 
 LONGEST_GAP_MS = 500
-LONGEST_GAP_WHEN_MORE_MS = 2000
-"""When a third comes, six encoders begin at once on the machine of the test, and the old picture starves:
-633 ms were measured on one core. 500 is the aim.
-"""
 PLACEMENT = "mesh"
 """Of a call of three at a service without a media server."""
 CONNECTIONS_OF_THREE = 2
@@ -67,15 +63,15 @@ async def test_three_call_each_other_and_go_on_as_two(three: Three) -> None:
     await anna.wait_for_picture(three.cleo_id, shown=False)
 
     epoch = (await anna.state())["call"]["epoch"]
-    before = await anna.now_ms()
-    await anna.wait_for_pictures_after(before, 5, three.ben_id)
+    await anna.watch_own_picture()
+    await anna.wait_for_pictures_after(await anna.now_ms(), 5, three.ben_id)
     since = await anna.now_ms()
     await cleo["hangup"].click()
     await anna.wait_for_layout("solo")
     await wait_until(anna.page, "epoch => callagentPhone.state().call.epoch > epoch", epoch)
     await wait_until(anna.page, OPEN_CONNECTIONS, 1, deadline_s=10)
     await anna.wait_for_pictures_after(await anna.now_ms(), 15, three.ben_id)
-    assert await anna.longest_gap_ms(since, three.ben_id) <= LONGEST_GAP_MS
+    assert await anna.gap_without_own_ms(since, three.ben_id) <= LONGEST_GAP_MS
     await anna.wait_for_picture()
     await expect(anna["notices"]).to_contain_text(f"{three.cleo_id} left the call")
     await cleo.wait_for_phase("ended")
@@ -92,6 +88,7 @@ async def test_the_third_is_invited_while_two_see_each_other(three: Three) -> No
     await ben["answer-video"].click()
     await anna.wait_for_picture()
     await ben.wait_for_picture()
+    await anna.watch_own_picture()
     await anna.watch_frames(three.ben_id)
     await anna.wait_for_pictures_after(await anna.now_ms(), 5, three.ben_id)
     since = await anna.now_ms()
@@ -108,7 +105,7 @@ async def test_the_third_is_invited_while_two_see_each_other(three: Three) -> No
     assert (await anna.state())["call"]["placement"] == PLACEMENT
     await wait_until(anna.page, OPEN_CONNECTIONS, CONNECTIONS_OF_THREE, deadline_s=10)
     await anna.wait_for_pictures_after(await anna.now_ms(), 15, three.ben_id)
-    assert await anna.longest_gap_ms(since, three.ben_id) <= LONGEST_GAP_WHEN_MORE_MS
+    assert await anna.gap_without_own_ms(since, three.ben_id) <= LONGEST_GAP_MS
 
     await anna["hangup"].click()  # who called may go: the others go on
     await anna.wait_for_phase("ended")
