@@ -72,6 +72,9 @@ def run(
     engine, window = open_page(kiosk)
     logger.info("drawing with %s on %s", "software" if platform.software else "the GPU", platform.name)
     if full_screen:
+        # An X server without a window manager makes no window as large as the screen by itself.
+        app.primaryScreen().geometryChanged.connect(window.setGeometry)
+        window.setGeometry(app.primaryScreen().geometry())
         window.showFullScreen()
     else:
         window.resize(1280, 800)

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An X display in memory (Xvfb), and what stands on it."""
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+_XWD_FIELDS = 25
+"""Words of the header (X11/XWDFile.h), most significant byte first."""
+_HEADER_SIZE, _WIDTH, _HEIGHT, _BYTES_PER_LINE, _COLOURS = 0, 4, 5, 12, 19
+_COLOUR_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class XDisplay:
+    name: str
+    """For DISPLAY."""
+    server: int
+    """The process that serves it."""
+    folder: Path
+
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """What stands there at this moment: height, width, and blue, green, red and nothing of each pixel."""
+        dump = np.memmap(self.folder / "Xvfb_screen0", np.uint8, "r")
+        header = dump[: 4 * _XWD_FIELDS].view(">u4")
+        width, height, line = (int(header[each]) for each in (_WIDTH, _HEIGHT, _BYTES_PER_LINE))
+        begin = int(header[_HEADER_SIZE]) + int(header[_COLOURS]) * _COLOUR_BYTES
+        rows = dump[begin : begin + height * line].reshape(height, line)
+        return np.array(rows[:, : 4 * width]).reshape(height, width, 4)
+
+
+@contextlib.contextmanager
+def x_display(size: tuple[int, int], folder: Path) -> Iterator[XDisplay]:
+    """Of this size; `folder` is where its memory is mapped."""
+    geometry = f"{size[0]}x{size[1]}x24"
+    command = ["Xvfb", "-displayfd", "1", "-screen", "0", geometry, "-nolisten", "tcp", "-fbdir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield XDisplay(f":{server.stdout.readline().strip()}", server.pid, folder)
+        finally:
+            server.terminate()

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The program on an X server that has no window manager, as on a kiosk."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from benchmarks.x_display import x_display
+
+SIZE = (640, 400)
+DEADLINE_S = 30.0
+
+
+@pytest.mark.parametrize("renderer", ["software", "gpu"])
+def test_the_page_fills_the_screen(tmp_path: Path, renderer: str) -> None:
+    file = tmp_path / "agent.yaml"
+    file.write_text(
+        "identity: {user: lobby, usersig: abc}\n"
+        f"control: {{socket: {tmp_path / 'agent.sock'}}}\n"
+        f"screen: {{platform: xcb, renderer: {renderer}, place: Ward 3}}\n"
+    )
+    # Without what these tests have set for their own pages.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "QSG_"))}
+    with x_display(SIZE, tmp_path) as display:
+        program = subprocess.Popen(
+            [sys.executable, "-m", "callagent", "screen", "-c", str(file)],
+            env=environment | {"DISPLAY": display.name, "CALLAGENT_FRAMES": str(tmp_path / "frames.sock")},
+        )
+        try:
+            deadline = time.monotonic() + DEADLINE_S
+            while (bare := int((display.picture()[..., :3].max(axis=2) == 0).sum())) > 0:
+                assert program.poll() is None
+                assert time.monotonic() < deadline, f"{bare} pixels are black"
+                time.sleep(0.1)
+        finally:
+            program.terminate()
+            assert program.wait(DEADLINE_S) == 0
