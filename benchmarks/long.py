@@ -63,6 +63,18 @@ MEASURED = {
         "callagent/ports",
         "callagent/rtc",
     ),
+    "screen": (
+        *(f"benchmarks/screen{part}.py" for part in ("", "_clip", "_feeder", "_gstreamer", "_window")),
+        "callagent/frames",
+        "callagent/screen",
+    ),
+    "screen_kills": (
+        "benchmarks/screen_kills.py",
+        "callagent/agent",
+        "callagent/client",
+        "callagent/frames",
+        "callagent/screen",
+    ),
     "setup": ("benchmarks/setup.py", *AGENT, "callagent/server", ":(exclude)callagent/server/web"),
     "signalling": (
         "benchmarks/signalling*.py",

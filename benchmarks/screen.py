@@ -17,6 +17,7 @@ from pathlib import Path
 
 from benchmarks import child, screen_clip, screen_gstreamer
 from benchmarks.report import Figure, Report
+from benchmarks.x_display import XDisplay, x_display
 
 CLIP = (1280, 720)
 TARGETS = {(1280, 720): 12.0, (1920, 1080): 35.0}
@@ -36,7 +37,7 @@ def run(short: bool) -> Report:
         screen_clip.write(clip, *CLIP)
         for size in TARGETS:
             found = results.setdefault(size, {"ours": [], **{peer: [] for peer in peers}})
-            with _display(size) as display:
+            with x_display(size, Path(folder)) as display:
                 for round_ in range(rounds):
                     print(f"round {round_ + 1} of {rounds}: {size[0]}x{size[1]}", file=sys.stderr)
                     found["ours"].append(_ours(clip, Path(folder), display, size, times))
@@ -63,16 +64,15 @@ def _figures(size: tuple[int, int], found: dict[str, list[child.Figures]]) -> li
 
 
 def _ours(
-    clip: Path, folder: Path, display: tuple[str, int], size: tuple[int, int], times: tuple[float, float]
+    clip: Path, folder: Path, display: XDisplay, size: tuple[int, int], times: tuple[float, float]
 ) -> child.Figures:
     """Raises subprocess.CalledProcessError and TimeoutExpired."""
-    name, server = display
     socket_path = folder / "frames.sock"
-    arguments = map(str, (socket_path, *size, *times, server))
+    arguments = map(str, (socket_path, *size, *times, display.server))
     with _feeder(socket_path, clip):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.screen_window", *arguments],
-            env=os.environ | SOFTWARE | {"DISPLAY": name},
+            env=os.environ | SOFTWARE | {"DISPLAY": display.name},
             check=True,
             stdout=subprocess.PIPE,
             text=True,
@@ -92,19 +92,6 @@ def _feeder(socket_path: Path, clip: Path) -> Iterator[None]:
             yield
         finally:
             process.kill()
-
-
-@contextlib.contextmanager
-def _display(size: tuple[int, int]) -> Iterator[tuple[str, int]]:
-    """The name of a display of this size, and the process that serves it."""
-    geometry = f"{size[0]}x{size[1]}x24"
-    command = ["Xvfb", "-displayfd", "1", "-screen", "0", geometry, "-nolisten", "tcp"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
-        try:
-            assert server.stdout is not None
-            yield f":{server.stdout.readline().strip()}", server.pid
-        finally:
-            server.terminate()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from benchmarks.child import Figures
 from benchmarks.process import cpu_s
 from benchmarks.scene import PICTURES
 from benchmarks.screen_clip import FPS, PATTERN
+from benchmarks.x_display import XDisplay
 
 _SOCKET_S = 10.0
 
@@ -23,11 +24,11 @@ _SOCKET_S = 10.0
 def measure(
     clip: Path,
     size: tuple[int, int],
-    display: tuple[str, int],
+    display: XDisplay,
     output: tuple[int, int],
     times: tuple[float, float],
 ) -> Figures:
-    """`size` of the clip, `display` its name and its server's process, `times` warm-up and measurement."""
+    """`size` of the clip, `times` warm-up and measurement."""
     channel = clip.parent / "shm.sock"
     with _feeder(clip, size, channel):
         return _run(_source(channel, size) + _convert(size, output) + _sink(), display, times)
@@ -69,18 +70,17 @@ def _sink() -> list[str]:
     return ["fpsdisplaysink", "video-sink=ximagesink", "text-overlay=false", "sync=false", "silent=false"]
 
 
-def _run(pipeline: list[str], display: tuple[str, int], times: tuple[float, float]) -> Figures:
-    name, server = display
+def _run(pipeline: list[str], display: XDisplay, times: tuple[float, float]) -> Figures:
     warm_up_s, seconds = times
-    environment = os.environ | {"DISPLAY": name}
+    environment = os.environ | {"DISPLAY": display.name}
     with subprocess.Popen(
         ["gst-launch-1.0", "-v", *pipeline], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             time.sleep(warm_up_s)
-            before = time.monotonic(), cpu_s(process.pid), cpu_s(server)
+            before = time.monotonic(), cpu_s(process.pid), cpu_s(display.server)
             time.sleep(seconds)
-            after = time.monotonic(), cpu_s(process.pid), cpu_s(server)
+            after = time.monotonic(), cpu_s(process.pid), cpu_s(display.server)
         finally:
             process.terminate()
             said = process.communicate(timeout=20)[0]
