@@ -11,7 +11,7 @@ from PySide6.QtGui import QImage
 
 from tests.lab.machine import Machine
 from tests.lab.waiting import until
-from tests.lab_screen.likeness import likeness
+from tests.screen.likeness import likeness
 
 UNIT = "callagent-screen"
 START_S = 60.0

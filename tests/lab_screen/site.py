@@ -9,9 +9,9 @@ from PySide6.QtGui import QImage
 
 from tests.lab.kiosk import CONFIG, GuestKiosk
 from tests.lab_screen.expected import LANDSCAPE, Expected
-from tests.lab_screen.likeness import likeness
 from tests.lab_screen.panel import Panel
 from tests.programs import Kiosk
+from tests.screen.likeness import likeness
 
 VIRTUAL = {"device": "virtual"}
 DEADLINE_S = 60.0
