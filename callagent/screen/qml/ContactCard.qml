@@ -10,7 +10,7 @@ Rectangle {
     signal pressed
 
     radius: 3 * kiosk.unit
-    color: touch.pressed ? kiosk.theme.control : kiosk.theme.surface
+    color: touch.held ? kiosk.theme.control : kiosk.theme.surface
 
     Avatar {
         id: picture
@@ -48,9 +48,8 @@ Rectangle {
             color: kiosk.theme.on_strong
         }
     }
-    TapHandler {
+    Press {
         id: touch
-        gesturePolicy: TapHandler.WithinBounds
-        onTapped: card.pressed()
+        onChosen: card.pressed()
     }
 }

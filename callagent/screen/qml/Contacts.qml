@@ -60,7 +60,7 @@ Item {
             radius: width / 2
             color: kiosk.theme.control
             Icon { anchors.centerIn: parent; name: "next"; color: kiosk.theme.on_control }
-            TapHandler { gesturePolicy: TapHandler.WithinBounds; onTapped: list.shown = (list.shown + 1) % list.pages }
+            Press { onChosen: list.shown = (list.shown + 1) % list.pages }
         }
     }
 }

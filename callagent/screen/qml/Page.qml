@@ -2,13 +2,35 @@
 // Everything, upright for who stands before it.
 import QtQuick
 
-Item {
+FocusScope {
     id: page
+    focus: true
     readonly property string name: kiosk.page.name
     readonly property bool banner: name === "incoming" && kiosk.page.banner
     // What is told at the upper end moves everything but pictures down.
     readonly property real told: name === "connected" || !notices.visible || notices.height === 0
         ? 0 : notices.y + notices.height - 2 * kiosk.unit
+
+    // From control to control, wherever the focus was lost with a page that is gone.
+    function move(forward) {
+        const from = Window.activeFocusItem || page
+        const next = from.nextItemInFocusChain(forward)
+        if (next !== null)
+            next.forceActiveFocus(forward ? Qt.TabFocusReason : Qt.BacktabFocusReason)
+    }
+    function leave() {
+        const way = kiosk.controls.find(each => each.name === "reject" || each.name === "hang_up")
+        if (way !== undefined)
+            kiosk.press(way.name)
+    }
+    onNameChanged: forceActiveFocus()
+    Keys.onTabPressed: move(true)
+    Keys.onBacktabPressed: move(false)
+    Keys.onDownPressed: move(true)
+    Keys.onUpPressed: move(false)
+    Keys.onRightPressed: move(!kiosk.right_to_left)
+    Keys.onLeftPressed: move(kiosk.right_to_left)
+    Keys.onEscapePressed: leave()
 
     LayoutMirroring.enabled: kiosk.right_to_left
     LayoutMirroring.childrenInherit: true

@@ -24,8 +24,9 @@ Item {
             rotation: arrow.forward ? 0 : 180
         }
     }
-    TapHandler {
-        gesturePolicy: TapHandler.WithinBounds
-        onTapped: arrow.pressed()
+    Press {
+        radius: width / 2
+        ring: kiosk.over.accent
+        onChosen: arrow.pressed()
     }
 }

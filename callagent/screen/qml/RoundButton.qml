@@ -30,7 +30,7 @@ Item {
         radius: width / 2
         anchors.horizontalCenter: parent.horizontalCenter
         color: button.fills[button.kind]
-        scale: touch.pressed ? 0.93 : 1
+        scale: touch.held ? 0.93 : 1
 
         Icon {
             anchors.centerIn: parent
@@ -55,9 +55,9 @@ Item {
         verticalAlignment: Text.AlignTop
     }
 
-    TapHandler {
+    Press {
         id: touch
-        gesturePolicy: TapHandler.WithinBounds
-        onTapped: button.pressed()
+        ring: button.tones.accent
+        onChosen: button.pressed()
     }
 }

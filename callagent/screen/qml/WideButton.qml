@@ -36,8 +36,5 @@ Rectangle {
         maximumLineCount: 1
         color: button.ink
     }
-    TapHandler {
-        gesturePolicy: TapHandler.WithinBounds
-        onTapped: button.pressed()
-    }
+    Press { onChosen: button.pressed() }
 }
