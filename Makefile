@@ -30,16 +30,19 @@ check: $(VENV)/installed-test
 	$(BIN)/lint-imports --config pyproject.toml --no-cache
 	$(BIN)/vulture
 
-# Those that measure no time of their own wait half of it: two at once. The others have a machine's worth of
-# programs each.
-PATIENT := tests/unit tests/screen $(addprefix tests/integration/test_,back_end.py callbacks.py cluster.py crowd.py documented_fields.py fuzz.py group_back_end.py rest.py serve.py \
-	service_calls.py service_groups.py service_http.py service_input.py service_restart.py service_security.py service_sessions.py)
+# Those that measure gaps and delays have the machine for themselves. The others wait half of their time: two at
+# once, the longest files first.
+ALONE := $(addprefix tests/integration/test_,hotplug_in_call.py rtc_chromium.py rtc_congestion.py rtc_media.py \
+	rtc_relay.py sfu.py swap_in_call.py two_networks.py) \
+	$(addprefix tests/browser/test_,group.py group_kiosk.py group_relay.py group_sfu.py instruments.py \
+	kiosk_call.py page_to_page.py)
 
 pytest: $(VENV)/installed-test
 ifeq ($(ARGS),)
 	failed=0; \
-	$(BIN)/pytest -n 2 --dist loadfile $(PATIENT) || failed=1; \
-	$(BIN)/pytest $(addprefix --ignore=,$(filter-out tests/unit tests/screen,$(PATIENT))) tests/integration tests/browser || failed=1; \
+	$(BIN)/pytest -n 2 --dist loadfile $(addprefix --ignore=,$(ALONE)) \
+		tests/screen tests/browser tests/integration tests/unit || failed=1; \
+	$(BIN)/pytest $(ALONE) || failed=1; \
 	exit $$failed
 else
 	$(BIN)/pytest $(ARGS)
