@@ -7,7 +7,6 @@ ximagesink` shows the same clip on the same display in turns with ours. Figures 
 
 import contextlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from benchmarks import child, screen_clip, screen_gstreamer
 from benchmarks.report import Figure, Report
-from benchmarks.x_display import XDisplay, x_display
+from benchmarks.x_display import XDisplay, screen_environment, x_display
 
 CLIP = (1280, 720)
 TARGETS = {(1280, 720): 12.0, (1920, 1080): 35.0}
@@ -72,7 +71,7 @@ def _ours(
     with _feeder(socket_path, clip):
         done = subprocess.run(
             [sys.executable, "-m", "benchmarks.screen_window", *arguments],
-            env=os.environ | SOFTWARE | {"DISPLAY": display.name},
+            env=screen_environment(display) | SOFTWARE,
             check=True,
             stdout=subprocess.PIPE,
             text=True,

@@ -5,7 +5,6 @@ Its pictures come from another process as well, through GStreamer's own shared m
 """
 
 import contextlib
-import os
 import re
 import subprocess
 import time
@@ -16,7 +15,7 @@ from benchmarks.child import Figures
 from benchmarks.process import cpu_s
 from benchmarks.scene import PICTURES
 from benchmarks.screen_clip import FPS, PATTERN
-from benchmarks.x_display import XDisplay
+from benchmarks.x_display import XDisplay, screen_environment
 
 _SOCKET_S = 10.0
 
@@ -72,7 +71,7 @@ def _sink() -> list[str]:
 
 def _run(pipeline: list[str], display: XDisplay, times: tuple[float, float]) -> Figures:
     warm_up_s, seconds = times
-    environment = os.environ | {"DISPLAY": display.name}
+    environment = screen_environment(display)
     with subprocess.Popen(
         ["gst-launch-1.0", "-v", *pipeline], env=environment, stdout=subprocess.PIPE, text=True
     ) as process:

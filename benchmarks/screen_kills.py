@@ -20,7 +20,7 @@ import numpy.typing as npt
 
 from benchmarks import process
 from benchmarks.report import Figure, Report
-from benchmarks.x_display import XDisplay, x_display
+from benchmarks.x_display import XDisplay, screen_environment, x_display
 from tests.programs import Kiosk, Service, running, until
 
 KILLS, SHORT_KILLS, WARM_UP = 100, 5, 3
@@ -132,7 +132,7 @@ class Screen:
     def start(self) -> None:
         self._process = subprocess.Popen(
             self._command,
-            env=os.environ | {"DISPLAY": self._display.name},
+            env=screen_environment(self._display),
             stdin=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )

@@ -2,7 +2,9 @@
 """An X display in memory (Xvfb), and what stands on it."""
 
 import contextlib
+import os
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ _XWD_FIELDS = 25
 """Words of the header (X11/XWDFile.h), most significant byte first."""
 _HEADER_SIZE, _WIDTH, _HEIGHT, _BYTES_PER_LINE, _COLOURS = 0, 4, 5, 12, 19
 _COLOUR_BYTES = 12
+_READY_S = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,14 @@ class XDisplay:
         return np.array(rows[:, : 4 * width]).reshape(height, width, 4)
 
 
+def screen_environment(display: XDisplay) -> dict[str, str]:
+    """This process', for a screen: without the allocator's settings, which are the agent's, and without Qt's."""
+    own = {
+        name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "QT_", "QSG_"))
+    }
+    return own | {"DISPLAY": display.name}
+
+
 @contextlib.contextmanager
 def x_display(size: tuple[int, int], folder: Path) -> Iterator[XDisplay]:
     """Of this size; `folder` is where its memory is mapped."""
@@ -42,6 +53,22 @@ def x_display(size: tuple[int, int], folder: Path) -> Iterator[XDisplay]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None
-            yield XDisplay(f":{server.stdout.readline().strip()}", server.pid, folder)
+            display = XDisplay(f":{server.stdout.readline().strip()}", server.pid, folder)
+            _wait_for(display)
+            yield display
         finally:
             server.terminate()
+
+
+def _wait_for(display: XDisplay) -> None:
+    """The server listens before its memory has its size."""
+    deadline = time.monotonic() + _READY_S
+    while True:
+        try:
+            display.picture()
+        except (OSError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return

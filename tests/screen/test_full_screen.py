@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The program on an X server that has no window manager, as on a kiosk."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.x_display import x_display
+from benchmarks.x_display import screen_environment, x_display
 
 SIZE = (640, 400)
 DEADLINE_S = 30.0
@@ -23,12 +22,10 @@ def test_the_page_fills_the_screen(tmp_path: Path, renderer: str) -> None:
         f"control: {{socket: {tmp_path / 'agent.sock'}}}\n"
         f"screen: {{platform: xcb, renderer: {renderer}, place: Ward 3}}\n"
     )
-    # Without what these tests have set for their own pages.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "QSG_"))}
     with x_display(SIZE, tmp_path) as display:
         program = subprocess.Popen(
             [sys.executable, "-m", "callagent", "screen", "-c", str(file)],
-            env=environment | {"DISPLAY": display.name, "CALLAGENT_FRAMES": str(tmp_path / "frames.sock")},
+            env=screen_environment(display) | {"CALLAGENT_FRAMES": str(tmp_path / "frames.sock")},
         )
         try:
             deadline = time.monotonic() + DEADLINE_S

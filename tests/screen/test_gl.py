@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Every page as a GPU draws it (here llvmpipe, on Xvfb), beside the same page drawn in software."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtGui import QImage
 
-from benchmarks.x_display import x_display
+from benchmarks.x_display import screen_environment, x_display
 from callagent.screen.texts import languages
 from tests.screen.draw import GL, file_of
 from tests.screen.likeness import likeness
@@ -24,11 +23,10 @@ ALIKE = 0.985
 def by_gl(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a picture of each page."""
     folder = tmp_path_factory.mktemp("gl")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("QT_", "QSG_"))}
     with x_display((1000, 1000), tmp_path_factory.mktemp("display")) as display:
         done = subprocess.run(
             [sys.executable, "-m", "tests.screen.draw", "--all", "--gl", str(folder)],
-            env=environment | GL | {"DISPLAY": display.name},
+            env=screen_environment(display) | GL,
             check=True,
             timeout=300,
             stdout=subprocess.PIPE,
