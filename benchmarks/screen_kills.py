@@ -103,6 +103,9 @@ async def _connect(caller: Kiosk, kiosk: Kiosk) -> None:
         await control.answer()
     for side in (caller, kiosk):
         await side.until_state("connected")
+        # Who speaks is framed: nobody does, so that the page is the same at all times.
+        async with side.client() as control:
+            await control.set_microphone(False)
 
 
 def _of(pid: int) -> dict[str, float]:

@@ -38,7 +38,7 @@ class XDisplay:
 
 
 def screen_environment(display: XDisplay) -> dict[str, str]:
-    """This process', for a screen: without the allocator's settings, which are the agent's, and without Qt's."""
+    """This process', without the allocator's settings, which are for the agent, and without Qt's."""
     own = {
         name: value for name, value in os.environ.items() if not name.startswith(("MALLOC_", "QT_", "QSG_"))
     }
