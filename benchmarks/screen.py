@@ -28,7 +28,7 @@ SOFTWARE = {"QT_QPA_PLATFORM": "xcb", "QT_QUICK_BACKEND": "software", "QSG_RENDE
 def run(short: bool) -> Report:
     """Short: one run of 4 s each, else three of 10 s, after two for warming up."""
     rounds, times = (1, (2.0, 4.0)) if short else (3, (2.0, 10.0))
-    peers = (PEER,) if shutil.which("gst-launch-1.0") else ()
+    peers = (PEER,) if _has_peer() else ()
     results: dict[tuple[int, int], dict[str, list[child.Figures]]] = {}
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip"
@@ -43,6 +43,11 @@ def run(short: bool) -> Report:
                     if peers:
                         found[PEER].append(screen_gstreamer.measure(clip, CLIP, display, size, times))
     return Report("screen", [figure for size, found in results.items() for figure in _figures(size, found)])
+
+
+def _has_peer() -> bool:
+    inspect = shutil.which("gst-inspect-1.0")
+    return inspect is not None and subprocess.run([inspect, "--exists", PEER], check=False).returncode == 0
 
 
 def _figures(size: tuple[int, int], found: dict[str, list[child.Figures]]) -> list[Figure]:
