@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -44,7 +44,7 @@ def find_switch(platform: str) -> Switch | None:
     """What can do it under this Qt platform; None where nothing can (a DRM master holds the display)."""
     if platform == "linuxfb" and not os.environ.get("QT_QPA_FB_DRM"):
         return blank_framebuffer
-    if platform == "wayland" and shutil.which("wlr-randr"):
+    if platform == "wayland" and (shutil.which("wlr-randr") or shutil.which("wlopm")):
         return switch_outputs
     return None
 
@@ -59,19 +59,33 @@ def blank_framebuffer(on: bool) -> None:
 
 
 def switch_outputs(on: bool) -> None:
-    """All outputs of the compositor (cage knows no output power protocol). Raises OSError."""
+    """All outputs of the compositor. Raises OSError."""
     try:
-        listed = subprocess.run(
-            ["wlr-randr"], capture_output=True, text=True, timeout=_COMPOSITOR_TIMEOUT_S, check=True
-        ).stdout
-        for name in outputs_of(listed):
-            subprocess.run(
-                ["wlr-randr", "--output", name, "--on" if on else "--off"],
-                timeout=_COMPOSITOR_TIMEOUT_S,
-                check=True,
-            )
+        if not _power_outputs(on):
+            _toggle_outputs(on)
     except subprocess.SubprocessError as error:
-        raise OSError(f"wlr-randr: {error}") from error
+        raise OSError(f"the compositor: {error}") from error
+
+
+def _power_outputs(on: bool) -> bool:
+    """By wlr-output-power-management, which leaves windows where they are; False where unknown (cage)."""
+    if not shutil.which("wlopm"):
+        return False
+    command = ["wlopm", "--on" if on else "--off", "*"]
+    done = subprocess.run(command, check=False, capture_output=True, timeout=_COMPOSITOR_TIMEOUT_S)
+    return done.returncode == 0
+
+
+def _toggle_outputs(on: bool) -> None:
+    listed = subprocess.run(
+        ["wlr-randr"], capture_output=True, text=True, timeout=_COMPOSITOR_TIMEOUT_S, check=True
+    ).stdout
+    for name in outputs_of(listed):
+        subprocess.run(
+            ["wlr-randr", "--output", name, "--on" if on else "--off"],
+            timeout=_COMPOSITOR_TIMEOUT_S,
+            check=True,
+        )
 
 
 def outputs_of(listed: str) -> list[str]:
@@ -96,14 +110,14 @@ class DisplayPower(QObject):
 
     def __init__(
         self,
-        switch: Switch | None,
+        switches: Sequence[Switch],
         after_s: float,
         kiosk: ShowsPages,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__()
-        self._switch, self._after_s, self._kiosk, self._clock = switch, after_s, kiosk, clock
+        self._switches, self._after_s, self._kiosk, self._clock = tuple(switches), after_s, kiosk, clock
         self._touched = clock()
         self.awake = True
         self._timer = QTimer(self)
@@ -111,7 +125,7 @@ class DisplayPower(QObject):
         self._timer.timeout.connect(self.check)
 
     def start(self) -> None:
-        if self._switch is None or self._after_s <= 0:
+        if not self._switches or self._after_s <= 0:
             return
         app = QGuiApplication.instance()
         if app is not None:
@@ -139,10 +153,11 @@ class DisplayPower(QObject):
         return asleep
 
     def _set(self, awake: bool) -> None:
-        if awake == self.awake or self._switch is None:
+        if awake == self.awake or not self._switches:
             return
         self.awake = awake
-        try:
-            self._switch(awake)
-        except OSError as error:
-            logger.warning("the display cannot be switched %s: %s", "on" if awake else "off", error)
+        for switch in self._switches:
+            try:
+                switch(awake)
+            except OSError as error:
+                logger.warning("the display cannot be switched %s: %s", "on" if awake else "off", error)

@@ -21,6 +21,7 @@ from callagent.screen.kiosk import Kiosk
 from callagent.screen.page import open_page, page_font
 from callagent.screen.platform import Platform
 from callagent.screen.settings import ScreenSettings
+from callagent.screen.television import find_televisions
 from callagent.screen.texts import Texts
 
 logger = logging.getLogger(__name__)
@@ -58,7 +59,9 @@ def run(
     link = AgentLink(from_agent.tell, socket_path)
     kiosk = Kiosk(settings, texts, link.send, still=not settings.animations)
     from_agent.heard.connect(kiosk.hear, Qt.ConnectionType.QueuedConnection)
-    power = DisplayPower(find_switch(platform.name), settings.sleep_after_s, kiosk)
+    televisions = find_televisions() if settings.sleep_after_s > 0 else None
+    switches = [each for each in (televisions, find_switch(platform.name)) if each is not None]
+    power = DisplayPower(switches, settings.sleep_after_s, kiosk)
 
     def quit_app(_number: int, _frame: FrameType | None) -> None:
         app.quit()
@@ -87,6 +90,8 @@ def run(
     finally:
         link.close()
         power.close()
+        if televisions is not None:
+            televisions.close()
         # The last picture may be somebody's face.
         window.close()
         del window, engine
