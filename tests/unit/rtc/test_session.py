@@ -165,7 +165,10 @@ async def test_a_decoder_asks_for_a_key_frame_from_its_thread_and_requests_are_m
     async with call(a, b) as (_, answerer):
         await reached(b.video(answerer), 3)
         stream, control = a.local.streams[Codec.H264], b.remote.playouts[answerer.peer].control
-        keys, stream.force_ignored = stream.keys_made, True
+        stream.force_ignored = True
+        # A key frame that was made before may be on its way: it would answer what is asked below.
+        await reached(b.video(answerer), b.video(answerer).frames + 3)
+        keys = stream.keys_made
         threads = [threading.Thread(target=control.request_key_frame) for _ in range(10)]
         for thread in threads:
             thread.start()
