@@ -34,7 +34,7 @@ async def test_a_call_by_touch_with_the_display_unplugged_meanwhile(site: Site, 
         machine.plug_display(0, 0)
         machine.plug_display(*LANDSCAPE)
         await site.shows("connected")
-    await site.kiosk.until_state("connected", 1)
+    await site.kiosk.until_state("connected", DEADLINE_S)
     await site.touch("control_hang_up")
     await site.caller.until_state("idle", DEADLINE_S)
     await site.shows("idle")
