@@ -157,7 +157,8 @@ def _began_at(known: Known) -> float | None:
 
 
 def _still_told(ended: Ended | None, now: float) -> bool:
-    return ended is not None and 0 <= now - ended.at < ENDED_S
+    # Not the difference: rounded, it may be less than that at the very end.
+    return ended is not None and ended.at <= now < ended.at + ENDED_S
 
 
 def _rung_out(known: Known, now: float) -> bool:

@@ -5,13 +5,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from callagent.protocol import control as api
 from callagent.protocol.enums import CallEndReason, CallRole, CallState, LoginState, MediaType
 from callagent.protocol.errors import ErrorCode
-from callagent.screen.known import Known, failed, follow, lost, seen
+from callagent.screen.known import Ended, Known, failed, follow, lost, seen
 from callagent.screen.notices import FAILURE_S
 from callagent.screen.settings import Contact, ScreenSettings
 from callagent.screen.state import ENDED_S, RING_GRACE_S, Page, Shown, show
@@ -322,6 +322,16 @@ def play(steps: Iterable[tuple[Any, float]]) -> tuple[Known, float]:
         else:
             known = follow(known, step, now)
     return known, now
+
+
+@example(59.08678905272513)  # and 5 s later, rounded, are less than 5 s apart
+@given(st.floats(0, 1e7))
+def test_the_end_of_a_call_is_told_up_to_its_time_whatever_the_clock_says(at: float) -> None:
+    ended = Ended(at, CallEndReason.HANGUP, CallRole.CALLED, "anna", 1.0)
+    known = Known(status=status(), ended=ended)
+    until = show(known, SITE, at).until
+    assert until is not None
+    assert show(known, SITE, until).page is Page.IDLE
 
 
 @given(moves)
