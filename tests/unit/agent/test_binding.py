@@ -67,7 +67,7 @@ class Rig:
 
     async def says(self, problem: str) -> None:
         """The slot's word comes to the binding after the picture has come to us."""
-        await self.until(lambda: problem in " ".join(self.binding.problems))
+        await self.until(lambda: bool(self.binding.problems) and problem in self.binding.problems[0])
 
     def camera(self, name: str, ident: int, serial: str = "") -> ScriptedDevice:
         return self.hardware.new_camera(name, ident=ident, serial=serial)
