@@ -4,7 +4,6 @@
 import asyncio
 import contextlib
 import shutil
-import socket
 import sqlite3
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -12,33 +11,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.programs import until
+from tests.programs import free_port, until
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "networks.md"
 START_S = 20.0
 _USER, _PASSWORD = "kiosk", "relayed"
 
 
-def _free_port(address: str) -> int:
-    """For UDP and for TCP: coturn listens on both."""
-    while True:
-        with (
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
-        ):
-            datagrams.bind((address, 0))
-            port: int = datagrams.getsockname()[1]
-            try:
-                stream.bind((address, port))
-            except OSError:
-                continue
-            return port
-
-
 @asynccontextmanager
 async def coturn(address: str = "127.0.0.1") -> AsyncIterator[dict[str, Any]]:
     """Runs at this address, relays from it too; gives the entry for the service's `ice.servers`."""
-    port = _free_port(address)
+    port = free_port(address)
     options = f"-n --no-cli -r callagent --no-tls --no-dtls -p {port} -a -u {_USER}:{_PASSWORD}"
     async with _running(address, port, options.split()):
         yield {"urls": [f"turn:{address}:{port}"], "username": _USER, "credential": _PASSWORD}
@@ -52,7 +35,7 @@ async def coturn_as_documented(
 
     `certificate`: PEM, with its key. `networks`: where media may be sent to, `FIRST-LAST`.
     """
-    port, tls_port = _free_port(address), _free_port(address)
+    port, tls_port = free_port(address), free_port(address)
     here = {
         "listening-port=3478": f"listening-port={port}",
         "tls-listening-port=443": f"tls-listening-port={tls_port}",

@@ -7,12 +7,14 @@ the service's addresses, and judged by what they report and record.
 
 import asyncio
 import contextlib
+import fcntl
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -30,13 +32,42 @@ from callagent.server.accounts import Accounts
 
 START_S = 30.0
 APP_ID = 1400000001
+PORTS = range(16384, 32768)
+"""Below those that Linux gives to whoever asks for any (ip_local_port_range, 32768 upwards)."""
+_NEXT_PORT = Path(tempfile.gettempdir(), "callagent-test-ports")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(address: str = "127.0.0.1") -> int:
+    """One that nobody listens at, over TCP or UDP, and that nobody else gets until the range has gone round.
+
+    The kernel's own choice (`bind` to port 0) may be given again, to any connection of another test, before
+    the program that it was meant for has come to listen.
+    """
+    with _NEXT_PORT.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        said = file.read()
+        port = int(said) if said else PORTS.start
+        for _ in PORTS:
+            given, port = port, port + 1 if port + 1 in PORTS else PORTS.start
+            if _is_free(address, given):
+                file.truncate(0)
+                file.write(str(port))
+                return given
+    raise AssertionError(f"no port of {PORTS} is free at {address}")
+
+
+def _is_free(address: str, port: int) -> bool:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as stream,
+    ):
+        try:
+            datagrams.bind((address, port))
+            stream.bind((address, port))
+        except OSError:
+            return False
+        return True
 
 
 class Program:
