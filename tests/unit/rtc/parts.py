@@ -88,6 +88,7 @@ class TestStream:
         self.known: list[NetworkReport | None] = []
         """Of each subscriber's way, when it came."""
         self.reports: list[tuple[str, NetworkReport]] = []
+        self.frames_made = 0
         self.keys_made = 0
 
     @property
@@ -142,6 +143,7 @@ class TestStream:
             captured = time.monotonic()
             force, self._force = self._force and not self.force_ignored, False
             for payload, key in self._encode(force):
+                self.frames_made += 1
                 self.keys_made += key
                 frame = EncodedFrame(self._codec, Layer.HIGH, key, captured, memoryview(payload))
                 for sink in list(self._sinks.values()):
